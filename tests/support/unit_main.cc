@@ -1,0 +1,3 @@
+#include "tests/support/test.h"
+
+int main(int argc, char** argv) { return sluice::testing::RunTests(argc, argv); }
