@@ -1,0 +1,1 @@
+#include "netlink/socket/client.h"
