@@ -44,6 +44,7 @@ TEST_CASE("nothing is lost when threads count and ask for counters at once") {
   Counter& counter = Counters::Get("test_threads", "Counted by all threads.");
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([] {
         for (int round = 0; round < kRounds; ++round)
