@@ -11,7 +11,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "netlink/route/link.h"
+#include "netlink/route/links.h"
 #include "netlink/socket/event_socket.h"
 
 namespace sluice::route {

@@ -64,6 +64,7 @@ class Batch {
     uint32_t length = 0;
     uint32_t attributes_offset = 0;
     int outcome = kNotSent;
+    bool has_reply = false;  // a message may come back beside the acknowledgement
     std::string_view label;
   };
 

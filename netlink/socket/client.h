@@ -131,40 +131,45 @@ class Client {
  private:
   struct CachedFamily;
   enum class Pumped { kDone, kNothing, kOverrun, kMalformed, kFailed };
-  struct PumpResult {
-    Pumped outcome;
+  struct [[nodiscard]] PumpResult {
+    Pumped outcome = Pumped::kDone;
     int error = 0;
   };
-  struct Exchange;   // of Transact
   struct DumpPass;   // of Dump
   struct BatchPart;  // of Run
 
   // Hands the answers to sequence numbers [first, first + count) to `take` until that returns true.
   PumpResult Pump(uint32_t first, uint32_t count, std::chrono::milliseconds timeout,
                   absl::FunctionRef<bool(const Message&)> take);
-  // Throws away what is in the receive queue.
+  // Throws away what is in the receive queue, up to the end of a dump that is under way.
   void Drain();
   uint32_t TakeSequences(uint32_t count);
-  // Copies the request into send_, with what only the client knows.
-  void Prepare(const Request& request, uint16_t type, uint16_t flags, uint32_t sequence);
   absl::Status CheckUsable(const Request& request) const;
+  // Sends a copy of the request, with what only the client knows.
+  absl::Status SendOne(const Request& request, uint16_t type, uint16_t flags, uint32_t sequence);
 
   absl::StatusOr<Reply> TransactOnce(const Request& request, uint16_t type, bool* lost);
   absl::StatusOr<DumpReport> DumpPasses(const Request& request, uint16_t type, DumpVisitor* visitor,
                                         const DumpOptions& options);
   absl::Status DumpOnce(const Request& request, uint16_t type, DumpVisitor* visitor,
-                        DumpPass* pass);
-  absl::Status RunPart(Batch* batch, const BatchPart& part, BatchMode mode, ReplyVisitor on_reply);
+                        const DumpOptions& options, DumpPass* pass);
   BatchPart NextPart(const Batch& batch, size_t begin) const;
+  void StampPart(Batch* batch, const BatchPart& part, BatchMode mode, uint32_t first) const;
+  absl::Status RunPart(Batch* batch, BatchPart* part, BatchMode mode, ReplyVisitor on_reply);
+  // Whether that was the answer to the part's last request.
+  bool TakeAnswer(Batch* batch, BatchPart* part, size_t index, const Message& message);
 
-  // Asks anew for the family that had the id `type`, after an ENOENT. Its new id, or `type` when
-  // that still holds or was never one of a family.
-  absl::StatusOr<uint16_t> Refresh(uint16_t type);
-  absl::StatusOr<Family> QueryFamily(const CachedFamily& cached);
   const CachedFamily* FamilyOf(uint16_t type) const;
+  // The id that the family with this id, or this former id, has now.
+  uint16_t CurrentType(uint16_t type) const;
+  // Asks anew for the family with the id `type`, after an ENOENT. Its new id, or `type` when that
+  // still holds or was never one of a family.
+  absl::StatusOr<uint16_t> Refresh(uint16_t type);
+  absl::StatusOr<Family> QueryFamily(std::string_view name, std::string_view module);
 
   absl::Status Refusal(const ExtAck& ack, ByteView request, size_t attributes_offset,
                        std::string_view label) const;
+  absl::Status PumpError(const PumpResult& result, std::string_view context) const;
   std::string Describe(ByteView request, std::string_view label) const;
 
   std::unique_ptr<Transport> transport_;

@@ -71,7 +71,8 @@ class EventSocket {
   int fd() const { return socket_ == nullptr ? -1 : socket_->fd(); }
 
   // Waits at most `timeout` (0: not at all) and hands over what one receive brought. How many
-  // events that was; 0 when there is nothing. Malformed messages are counted and passed over.
+  // events that was; 0 when there is nothing. A malformed datagram counts as an overrun, as nobody
+  // knows what it said.
   absl::StatusOr<size_t> Receive(std::chrono::milliseconds timeout,
                                  absl::FunctionRef<void(const Event&)> take);
 
@@ -83,6 +84,8 @@ class EventSocket {
   };
   absl::Status Subscribe(std::vector<GroupName> groups, const EventOptions& options);
   absl::Status Join(Subscription* subscription, const Family& family);
+  // After an overrun, which may have swallowed the news of a family that came back.
+  void Resubscribe();
   size_t Take(const Message& message, absl::FunctionRef<void(const Event&)> take);
   size_t TakeControl(const Message& message, absl::FunctionRef<void(const Event&)> take);
 

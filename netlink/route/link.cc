@@ -1,1 +1,0 @@
-#include "netlink/route/link.h"
