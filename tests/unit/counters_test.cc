@@ -38,7 +38,7 @@ TEST_CASE("readings come in order of their names, with the first help text") {
   CHECK(it->value == 1);
 }
 
-TEST_CASE("nothing is lost when threads count and ask for counters at once") {
+TEST_CASE("nothing is lost when threads count and ask for counters at once", "[threads]") {
   constexpr int kThreads = 4;
   constexpr int kRounds = 1000;
   Counter& counter = Counters::Get("test_threads", "Counted by all threads.");

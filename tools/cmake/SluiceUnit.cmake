@@ -46,6 +46,7 @@ function(sluice_fuzz_target name)
   cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;DEPS" ${ARGN})
   sluice_check_program_(${name} fuzz SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzz ${name})
   set_property(GLOBAL APPEND_STRING PROPERTY SLUICE_FUZZ_TARGETS
                "bin/fuzz/${name} ${ARG_CORPUS}\n")
 endfunction()
