@@ -105,6 +105,8 @@ class Writer {
   Nested Nest(uint16_t type) { return {this, BeginNested(type)}; }
   size_t BeginNested(uint16_t type);
   void EndNested(size_t start);
+  // Takes back everything written since BeginNested().
+  void Abandon(size_t start) { out_->resize(start); }
 
   size_t size() const { return out_->size(); }
   bool ok() const { return ok_; }
