@@ -106,7 +106,7 @@ unpack_image() {
     return 1
   fi
   image=$(suite_field "$suite" linux-image-amd64 Depends | grep -oE 'linux-image-[0-9][^ ,]*')
-  packages=$(suite_field "$suite" "$image" Depends | grep -oE 'linux-(binary|modules)-[0-9][^ ,]*')
+  packages=$(suite_field "$suite" "$image" Depends | grep -oE 'linux-(base|binary|modules)-[0-9][^ ,]*')
   # shellcheck disable=SC2086 # package names, one word each
   suite_unpack "$suite" "$dir" "$image" $packages || return 1
   mkdir -p "$dir/lib"

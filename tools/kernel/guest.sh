@@ -79,7 +79,7 @@ visible_folders() {
 
 guest_environment() {
   local name path=$BUILD/bin:/run/guest/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-  vm_env=("PATH=$path:$(peer_path)" HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
+  vm_env=("PATH=$path$(peer_path)" HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
     "SLUICE_BUILD=$BUILD" "SLUICE_TEST_KERNEL=$vm_kernel")
   for name in TERM LANG "${!SLUICE_@}"; do
     [[ -n ${!name+set} ]] && vm_env+=("$name=${!name}")
