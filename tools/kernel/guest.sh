@@ -85,6 +85,7 @@ guest_environment() {
     [[ -n ${!name+set} ]] && vm_env+=("$name=${!name}")
   done
   ((${#vm_scratch[@]})) && vm_env+=("SLUICE_SCRATCH=${vm_scratch[0]}")
+  vm_env+=(SLUICE_GUEST=1) # kernel tests refuse to run without
   return 0
 }
 

@@ -28,15 +28,17 @@ build_() {
 }
 
 # run_tests PROGRAM...: test programs, side by side; what each prints comes in one piece.
-run_tests() { printf '%s\0' "$@" | xargs -0 -r -n1 -P"$jobs" tools/test.d/run-one; }
-
-# run_kernel_tests KERNEL PROGRAM...: each in a kernel of its own, so that none sees another's traces.
-run_kernel_tests() {
-  local kernel=$1
-  shift
-  export RUN_UNDER="$PWD/tools/vm run --kernel $kernel --"
-  run_tests "$@"
+run_tests() {
+  (($#)) || return 0
+  printf '%s\0' "$@" | xargs -0 -n1 -P"$jobs" tools/test.d/run-one
 }
 
-# The kernel tests of a build, as absolute paths.
-kernel_tests() { sed "s|^|$PWD/build/$1/|" "build/$1/kernel-tests.list"; }
+# run_kernel_tests KERNEL: those of the release build, each program in a guest of its own, so that
+# none sees what another left behind.
+run_kernel_tests() {
+  local programs
+  mapfile -t programs < <(sed "s|^|$PWD/build/release/|" build/release/kernel-tests.list)
+  check "kernel $1 is here" tools/vm fetch "$1"
+  export RUN_UNDER="tools/vm run --kernel $1 --"
+  run_tests "${programs[@]}"
+}
