@@ -1,0 +1,55 @@
+// How the kernel spreads upcalls over our sockets, and keeping it so.
+//
+// Two ways. Per CPU (Linux 5.15): the datapath has an array of port ids by CPU. Per port: each port
+// has an array of port ids, over which the kernel spreads by flow hash; a hashed handler pool for
+// older kernels. Either is state of the kernel that other programs change (ovs-dpctl show does):
+// Apply() sets it, again and again if need be.
+//
+// Used by one thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "netlink/ovs/datapath.h"
+#include "netlink/socket/client.h"
+
+namespace sluice::upcall {
+
+enum class DispatchMode { kPerCpu, kPerPort };
+std::string_view ToString(DispatchMode mode);
+
+class Dispatch {
+ public:
+  // `pids`: the handlers' port ids, at least one. `cpus`: how many CPUs there can be;
+  // PossibleCpus().
+  Dispatch(DispatchMode mode, std::vector<uint32_t> pids, unsigned cpus)
+      : mode_(mode), pids_(std::move(pids)), cpus_(cpus) {}
+
+  DispatchMode mode() const { return mode_; }
+
+  // Whether the kernel knows per-CPU dispatch; asked on an existing datapath without changing it.
+  // Sets the features of the datapath, without clearing any that are not about dispatch, and in
+  // per-CPU mode its pids. errno EOPNOTSUPP when the kernel does not know the mode.
+  absl::Status Apply(socket::Client* client, int dp_ifindex) const;
+  // Gives the pids to ports that exist already.
+  absl::Status ApplyToPorts(socket::Client* client, int dp_ifindex) const;
+  // The pids to create a port with. In per-CPU mode the kernel does not use them, but it would if
+  // another program turned that mode off: so they are never empty.
+  std::vector<uint32_t> PidsForPort() const { return pids_; }
+  // Whether the features are as Apply() leaves them.
+  bool IsInForce(const ovs::Datapath& datapath) const;
+
+ private:
+  DispatchMode mode_;
+  std::vector<uint32_t> pids_;
+  unsigned cpus_;
+};
+
+// The highest CPU number that this machine can ever have, plus one.
+unsigned PossibleCpus();
+
+}  // namespace sluice::upcall
