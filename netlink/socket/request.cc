@@ -17,10 +17,13 @@ Request::Request(uint16_t type, uint16_t flags, ByteView header) : writer_(&byte
 Request Request::FromMessage(ByteView message, size_t attributes_offset) {
   Request request;
   if (message.size() < sizeof(nlmsghdr)) return request;
-  const auto header = base::Load<nlmsghdr>(message.data());
+  auto header = base::Load<nlmsghdr>(message.data());
   if (header.nlmsg_len < sizeof(nlmsghdr) || header.nlmsg_len > message.size()) return request;
   request.bytes_.assign(message.begin(), message.begin() + header.nlmsg_len);
   request.bytes_.resize(attr::Align4(request.bytes_.size()));
+  // Libraries set NLM_F_REQUEST as they send; without it the kernel acknowledges and does nothing.
+  header.nlmsg_flags |= NLM_F_REQUEST;
+  base::Store(request.bytes_.data(), header);
   request.attributes_offset_ = std::min(attributes_offset, request.bytes_.size());
   return request;
 }

@@ -29,7 +29,8 @@ class Request {
   // A request of another protocol, as RTM_GETLINK with `header` a struct ifinfomsg.
   Request(uint16_t type, uint16_t flags, ByteView header);
   // A whole message that a library has built; its attributes start `attributes_offset` bytes into
-  // it (from the nlmsghdr). An invalid one gives a request that is not valid().
+  // it (from the nlmsghdr). NLM_F_REQUEST is set here too. An invalid one gives a request that is
+  // not valid().
   static Request FromMessage(ByteView message, size_t attributes_offset);
 
   Request(Request&& other) noexcept;

@@ -155,6 +155,9 @@ TEST_CASE("socket: a request has its length and its family's header") {
   CHECK_FALSE(again.valid());  // a move does not forget it
   CHECK_FALSE(Request().valid());
   CHECK_FALSE(Request::FromMessage(ByteVector(8), 0).valid());
+  const Request built = Request::FromMessage(MakeMessage(100, NLM_F_EXCL, 0, {}), 16);
+  CHECK(built.valid());
+  CHECK(built.flags() == (NLM_F_REQUEST | NLM_F_EXCL));
 }
 
 TEST_CASE("socket: a family's description is read, and refused when it is nonsense") {
