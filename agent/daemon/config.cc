@@ -1,0 +1,212 @@
+#include "agent/daemon/config.h"
+
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "agent/daemon/yaml_reader.h"
+#include "netlink/base/status.h"
+
+namespace sluice::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr size_t kMaxBridges = 256;
+constexpr size_t kMaxPorts = 65534;          // a datapath's own limit, less the local port
+constexpr size_t kMaxNameBytes = 15;         // IFNAMSIZ
+constexpr size_t kMaxSocketPathBytes = 107;  // sun_path
+constexpr uint64_t kMaxVlan = 4094;
+
+std::optional<std::string> DeviceName(const YamlValue& value) {
+  std::optional<std::string> name = value.Text();
+  if (!name) return std::nullopt;
+  const bool strange = absl::c_any_of(*name, [](char c) {
+    return c == '/' || c == ':' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+  });
+  if (!name->empty() && name->size() <= kMaxNameBytes && !strange && *name != "." && *name != "..")
+    return name;
+  value.Fail("must be the name of a device: 1 to 15 bytes, no '/', ':' or blanks");
+  return std::nullopt;
+}
+
+// Reads the whole file: what each function reads goes into a part of config_. Names of bridges and
+// ports share one space, as those of devices do.
+class ConfigReader {
+ public:
+  void Read(const YamlValue& root) {
+    root.ReadMap({
+        {"handlers", [this](const YamlValue& v) { ReadHandlers(v); }},
+        {"dispatch", [this](const YamlValue& v) { ReadDispatch(v); }},
+        {"flows", [this](const YamlValue& v) { ReadFlows(v); }},
+        {"log", [this](const YamlValue& v) { ReadLog(v); }},
+        {"control", [this](const YamlValue& v) { ReadControl(v); }},
+        {"bridges", [this](const YamlValue& v) { ReadBridges(v); }, true},
+    });
+  }
+  Config Take() { return std::move(config_); }
+
+ private:
+  void ReadHandlers(const YamlValue& value);
+  void ReadDispatch(const YamlValue& value);
+  void ReadFlows(const YamlValue& value);
+  void ReadLog(const YamlValue& value);
+  void ReadControl(const YamlValue& value);
+  void ReadBridges(const YamlValue& value);
+  BridgeConfig ReadBridge(const YamlValue& value);
+  port::PortSpec ReadPort(const YamlValue& value);
+  void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
+  // Takes a device's name, which only one bridge or port may have.
+  std::string TakeName(const YamlValue& value);
+
+  Config config_;
+  absl::flat_hash_map<std::string, std::string> paths_;  // where in the file a name was given
+};
+
+void ConfigReader::ReadHandlers(const YamlValue& value) {
+  if (value.IsScalar() && value.Text() == "auto") return;
+  if (const auto n = value.Number(1, 256)) config_.handlers = static_cast<uint32_t>(*n);
+}
+
+void ConfigReader::ReadDispatch(const YamlValue& value) {
+  if (const auto n = value.OneOf({"auto", "per-cpu", "per-port"}))
+    config_.dispatch = static_cast<DispatchChoice>(*n);
+}
+
+void ConfigReader::ReadFlows(const YamlValue& value) {
+  FlowsConfig& flows = config_.flows;
+  value.ReadMap({
+      {"limit",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, 10'000'000)) flows.limit = static_cast<uint32_t>(*n);
+       }},
+      {"idle_timeout",
+       [&](const YamlValue& v) { flows.idle_timeout = v.Duration(100ms, 24h).value_or(0ms); }},
+      {"revalidate_interval",
+       [&](const YamlValue& v) {
+         flows.revalidate_interval = v.Duration(10ms, 60s).value_or(0ms);
+       }},
+  });
+}
+
+void ConfigReader::ReadLog(const YamlValue& value) {
+  value.ReadMap({{"level", [this](const YamlValue& v) {
+                    if (const auto n = v.OneOf({"error", "warning", "info", "debug"}))
+                      config_.log_level = static_cast<LogLevel>(*n);
+                  }}});
+}
+
+void ConfigReader::ReadControl(const YamlValue& value) {
+  value.ReadMap({{"socket", [this](const YamlValue& v) {
+                    const std::optional<std::string> path = v.Text();
+                    if (!path) return;
+                    if (!path->starts_with('/') || path->ends_with('/') ||
+                        path->size() > kMaxSocketPathBytes || path->find('\0') != path->npos)
+                      return v.Fail("must be an absolute path of at most 107 bytes");
+                    config_.control_socket = *path;
+                  }}});
+}
+
+void ConfigReader::ReadBridges(const YamlValue& value) {
+  value.ReadList(kMaxBridges, [this](size_t, const YamlValue& item) {
+    config_.bridges.push_back(ReadBridge(item));
+  });
+}
+
+BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
+  BridgeConfig bridge;
+  value.ReadMap({
+      {"name", [&](const YamlValue& v) { bridge.name = TakeName(v); }, true},
+      {"mac_aging",
+       [&](const YamlValue& v) { bridge.mac_aging = v.Duration(1s, 24h).value_or(0s); }},
+      {"mac_limit",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, 1'000'000)) bridge.mac_limit = static_cast<uint32_t>(*n);
+       }},
+      {"ports",
+       [&](const YamlValue& v) {
+         v.ReadList(kMaxPorts,
+                    [&](size_t, const YamlValue& item) { bridge.ports.push_back(ReadPort(item)); });
+       }},
+  });
+  return bridge;
+}
+
+port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
+  port::PortSpec port;
+  if (!value.IsMap()) {
+    port.name = TakeName(value);
+    return port;
+  }
+  value.ReadMap({
+      {"name", [&](const YamlValue& v) { port.name = TakeName(v); }, true},
+      {"vlan",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, kMaxVlan)) port.vlan = static_cast<uint16_t>(*n);
+       }},
+      {"trunks", [&](const YamlValue& v) { ReadTrunks(v, &port.trunks); }},
+      {"type",
+       [&](const YamlValue& v) {
+         port.internal = v.OneOf({"netdev", "internal"}) == size_t{1};
+       }},
+  });
+  if (port.vlan && !port.trunks.empty())
+    value.Fail("has both vlan (an access port) and trunks (a trunk port): leave one out");
+  return port;
+}
+
+void ConfigReader::ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks) {
+  bool any = false;
+  value.ReadList(kMaxVlan + 1, [&](size_t, const YamlValue& item) {
+    any = true;
+    if (const auto n = item.Number(0, kMaxVlan)) trunks->push_back(static_cast<uint16_t>(*n));
+  });
+  if (!any) value.Fail("names no VLAN; leave it out for all of them");
+  absl::c_sort(*trunks);
+  if (absl::c_adjacent_find(*trunks) != trunks->end()) value.Fail("names a VLAN twice");
+}
+
+std::string ConfigReader::TakeName(const YamlValue& value) {
+  std::optional<std::string> name = DeviceName(value);
+  if (!name) return {};
+  const auto [it, is_new] = paths_.emplace(*name, value.path());
+  if (!is_new)
+    value.Fail(absl::StrCat("\"", *name, "\" is taken by ", it->second,
+                            ": a device is one bridge or one port"));
+  return *std::move(name);
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file) {
+  Problems problems(file);
+  ConfigReader reader;
+  ParseYaml(text, &problems, [&](const YamlValue& root) { reader.Read(root); });
+  SLUICE_RETURN_IF_ERROR(problems.ToStatus());
+  return reader.Take();
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxFileBytes + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) return base::ErrnoError(errno == 0 ? EIO : errno, path);
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kMaxFileBytes)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than 1 MiB"));
+  return ParseConfig(text, path);
+}
+
+std::optional<LogLevel> ParseLogLevel(std::string_view word) {
+  constexpr std::string_view kWords[] = {"error", "warning", "info", "debug"};
+  for (size_t i = 0; i < std::size(kWords); ++i)
+    if (word == kWords[i]) return static_cast<LogLevel>(i);
+  return std::nullopt;
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,66 @@
+// The configuration file: YAML text to a checked Config.
+//
+// Pure functions over text but for LoadConfig(), which reads the file. A Config that was returned
+// is valid as a whole; a file with an error yields no Config at all. docs/reference/config.md lists
+// the keys.
+//
+//   absl::StatusOr<Config> config = LoadConfig("/etc/sluice/sluiced.yaml");
+//   if (!config.ok()) Print(config.status().message());  // one line for each error of the file
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/port/port_spec.h"
+
+namespace sluice::daemon {
+
+enum class DispatchChoice {
+  kAuto,     // per CPU where the kernel can
+  kPerCpu,   // Linux 5.15
+  kPerPort,  // several sockets for each port
+};
+
+enum class LogLevel { kError, kWarning, kInfo, kDebug };
+
+struct FlowsConfig {
+  uint32_t limit = 200000;  // flows of each bridge
+  std::chrono::milliseconds idle_timeout{10000};
+  std::chrono::milliseconds revalidate_interval{500};
+  friend bool operator==(const FlowsConfig&, const FlowsConfig&) = default;
+};
+
+struct BridgeConfig {
+  std::string name;  // also that of the datapath and of its local port's device
+  std::chrono::milliseconds mac_aging{300000};
+  uint32_t mac_limit = 8192;
+  std::vector<port::PortSpec> ports{};  // without the local port
+  friend bool operator==(const BridgeConfig&, const BridgeConfig&) = default;
+};
+
+struct Config {
+  std::optional<uint32_t> handlers{};  // upcall threads; without: as many as CPUs, within a bound
+  DispatchChoice dispatch = DispatchChoice::kAuto;
+  FlowsConfig flows;
+  LogLevel log_level = LogLevel::kInfo;
+  std::string control_socket = "/run/sluice/sluiced.sock";
+  std::vector<BridgeConfig> bridges{};
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+// kInvalidArgument with all errors of `text`, one a line and in the order of the text:
+// "FILE:LINE:COLUMN: KEY.PATH: what is wrong". Takes any bytes. `file` is for these lines alone.
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file);
+
+// The same of a file of at most 1 MiB; the errno when it cannot be read.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// "error", "warning", "info", "debug"; nullopt for another word.
+std::optional<LogLevel> ParseLogLevel(std::string_view word);
+
+}  // namespace sluice::daemon

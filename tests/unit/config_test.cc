@@ -1,0 +1,151 @@
+#include "agent/daemon/config.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/test.h"
+
+namespace sluice::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string ErrorsOf(std::string_view text) {
+  const absl::StatusOr<Config> config = ParseConfig(text, "f");
+  return config.ok() ? "" : std::string(config.status().message());
+}
+
+TEST_CASE("a configuration is read") {
+  const absl::StatusOr<Config> config = ParseConfig(R"(
+handlers: 3
+dispatch: per-port
+flows: {limit: 1000, idle_timeout: 1m, revalidate_interval: 250ms}
+log: {level: debug}
+control: {socket: /tmp/s}
+bridges:
+  - name: br0
+    mac_aging: 1h
+    mac_limit: 16
+    ports:
+      - a
+      - {name: b, vlan: 10}
+      - {name: c, trunks: [20, 10]}
+      - {name: d, type: internal}
+  - {name: br1}
+)",
+                                                    "f");
+  REQUIRE(config.status() == absl::OkStatus());
+  CHECK(config->handlers == 3u);
+  CHECK(config->dispatch == DispatchChoice::kPerPort);
+  CHECK(config->flows ==
+        FlowsConfig{.limit = 1000, .idle_timeout = 60s, .revalidate_interval = 250ms});
+  CHECK(config->log_level == LogLevel::kDebug);
+  CHECK(config->control_socket == "/tmp/s");
+  REQUIRE(config->bridges.size() == 2);
+  const BridgeConfig& bridge = config->bridges[0];
+  CHECK(bridge.name == "br0");
+  CHECK(bridge.mac_aging == 1h);
+  CHECK(bridge.mac_limit == 16);
+  CHECK(bridge.ports == std::vector<port::PortSpec>{
+                            {.name = "a"},
+                            {.name = "b", .vlan = uint16_t{10}},
+                            {.name = "c", .trunks = {10, 20}},
+                            {.name = "d", .internal = true},
+                        });
+  CHECK(config->bridges[1] == BridgeConfig{.name = "br1"});
+}
+
+TEST_CASE("what a configuration leaves out has a default") {
+  const absl::StatusOr<Config> config = ParseConfig("bridges:\n", "f");
+  REQUIRE(config.status() == absl::OkStatus());
+  CHECK(*config == Config{});
+}
+
+TEST_CASE("errors of a configuration name file, line, column and key") {
+  struct Case {
+    const char* text;
+    const char* errors;
+  };
+  const Case cases[] = {
+      {"", "f: the key \"bridges\" is missing"},
+      {"[]", "f:1:1: needs keys and values, each as \"key: value\""},
+      {"bridges: [", "f:1:1: end of sequence flow not found"},
+      {"bridges: []\n---\nbridges: []", "f:3:1: a second document: there must be one"},
+      {"brigdes: []\nbridges: []", "f:1:1: unknown key \"brigdes\"; did you mean \"bridges\"?"},
+      {"bridges: []\nflows: {x: 1}",
+       "f:2:9: flows: unknown key \"x\"; known here: limit, idle_timeout, revalidate_interval"},
+      {"bridges: []\nbridges: []", "f:2:1: bridges: is given twice"},
+      {"bridges: 7", "f:1:10: bridges: needs a list"},
+      {"bridges: []\n[a]: 1", "f:2:1: a key must be a word"},
+      {"handlers: many\nbridges: []",
+       "f:1:11: handlers: must be a number from 1 to 256, not \"many\""},
+      {"handlers: 0\nbridges: []", "f:1:11: handlers: must be a number from 1 to 256, not \"0\""},
+      {"handlers:\nbridges: []", "f:1:1: handlers: has no value"},
+      {"dispatch: cpu\nbridges: []",
+       "f:1:11: dispatch: must be one of auto, per-cpu, per-port, not \"cpu\""},
+      {"flows: {idle_timeout: 10}\nbridges: []",
+       "f:1:23: flows.idle_timeout: must be a time from 100ms to 24h with its unit (ms, s, m, h), "
+       "not \"10\""},
+      {"flows: {idle_timeout: 99999999999999h}\nbridges: []",
+       "f:1:23: flows.idle_timeout: must be a time from 100ms to 24h with its unit (ms, s, m, h), "
+       "not \"99999999999999h\""},
+      {"control: {socket: a/b}\nbridges: []",
+       "f:1:19: control.socket: must be an absolute path of at most 107 bytes"},
+      {"bridges: [{}]", "f:1:11: bridges[0]: the key \"name\" is missing"},
+      {"bridges: [{name: abcdefghijklmnop}]",
+       "f:1:18: bridges[0].name: must be the name of a device: 1 to 15 bytes, no '/', ':' or "
+       "blanks"},
+      {"bridges: [{name: a, ports: [b, {name: c, vlan: 4095}]}]",
+       "f:1:48: bridges[0].ports[1].vlan: must be a number from 1 to 4094, not \"4095\""},
+      {"bridges: [{name: a, ports: [{name: c, vlan: 1, trunks: [2]}]}]",
+       "f:1:29: bridges[0].ports[0]: has both vlan (an access port) and trunks (a trunk port): "
+       "leave one out"},
+      {"bridges: [{name: a, ports: [{name: c, trunks: []}]}]",
+       "f:1:47: bridges[0].ports[0].trunks: names no VLAN; leave it out for all of them"},
+      {"bridges: [{name: a, ports: [{name: c, trunks: [1, 1]}]}]",
+       "f:1:47: bridges[0].ports[0].trunks: names a VLAN twice"},
+      {"bridges:\n- name: a\n  ports: [p]\n- name: b\n  ports: [p]",
+       "f:5:11: bridges[1].ports[0]: \"p\" is taken by bridges[0].ports[0]: a device is one "
+       "bridge or one port"},
+      {"bridges: [{name: a, ports: [&x {name: b}, *x]}]",
+       "f:1:39: bridges[0].ports[1].name: \"b\" is taken by bridges[0].ports[0].name: a device "
+       "is one bridge or one port"},
+      {"bridges: [{name: a, ports: [a]}]",
+       "f:1:29: bridges[0].ports[0]: \"a\" is taken by bridges[0].name: a device is one bridge or "
+       "one port"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    CHECK(ErrorsOf(c.text) == c.errors);
+  }
+}
+
+TEST_CASE("all errors of a configuration are told at once") {
+  CHECK(ErrorsOf("log: {level: loud}\nbridges:\n- name: a/b\n  prots: []\n") ==
+        "f:1:14: log.level: must be one of error, warning, info, debug, not \"loud\"\n"
+        "f:3:9: bridges[0].name: must be the name of a device: 1 to 15 bytes, no '/', ':' or "
+        "blanks\n"
+        "f:4:3: bridges[0]: unknown key \"prots\"; did you mean \"ports\"?");
+}
+
+TEST_CASE("a configuration that is nested too deeply, too long or not text is an error") {
+  CHECK_FALSE(ErrorsOf(std::string(100000, '[')).empty());
+  CHECK_FALSE(ErrorsOf(std::string(100000, '{')).empty());
+  CHECK_FALSE(ErrorsOf(std::string(20000, '-')).empty());
+  CHECK_FALSE(ErrorsOf(std::string("\xff\xfe\0\0\x01", 5)).empty());
+  // Each bridge is an alias of the same thousand ports.
+  std::string many = "bridges:\n- &b {name: x, ports: [";
+  for (int i = 0; i < 1000; ++i) many += "p,";
+  many += "]}\n";
+  for (int i = 0; i < 255; ++i) many += "- *b\n";
+  CHECK(ErrorsOf(many).find("the file has more than 100000 values") != std::string::npos);
+}
+
+TEST_CASE("a configuration file that cannot be read has its errno") {
+  CHECK(LoadConfig("/nonexistent/f").status().message() ==
+        "/nonexistent/f: No such file or directory");
+  CHECK_FALSE(LoadConfig("/").ok());
+}
+
+}  // namespace
+}  // namespace sluice::daemon
