@@ -6,18 +6,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "netlink/attr/masks.h"
 #include "netlink/attr/text.h"
 #include "netlink/base/address.h"
 
 namespace sluice::attr {
 namespace {
-
-// A mask's bytes for a value of `size` bytes; what is missing is zero.
-ByteView Padded(MaskView mask, size_t size) {
-  static constexpr std::array<uint8_t, 256> kZeros{};
-  if (mask.bytes.size() >= size) return mask.bytes.first(size);
-  return ByteView(kZeros).first(std::min(size, kZeros.size()));
-}
 
 void AppendDigits(uint64_t value, int base, std::string* out) {
   char digits[24];
@@ -61,19 +55,6 @@ bool AppendSignedFlags(const Field& field, uint64_t value, uint64_t mask, std::s
     out->append(name.name);
   }
   return true;
-}
-
-void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out) {
-  switch (field.format) {
-    case Format::kMac:
-      return base::AppendMac(bytes, out);
-    case Format::kIpv4:
-      return base::AppendIpv4(bytes, out);
-    case Format::kIpv6:
-      return base::AppendIpv6(bytes, out);
-    default:
-      return AppendBigHex(bytes, field.size, out);
-  }
 }
 
 void AppendInteger(const Field& field, uint64_t value, const TextOptions& options,
@@ -125,12 +106,6 @@ void AppendField(const Field& field, const uint8_t* value, const uint8_t* mask, 
   AppendNumber(mask_number, Format::kHex, out);
 }
 
-bool IsFieldWild(const Field& field, const uint8_t* mask) {
-  if (mask == nullptr) return false;
-  if (IsByteField(field)) return base::IsAllZeros({mask + field.offset, field.size});
-  return LoadField(field, mask) == 0;
-}
-
 bool IsImplied(const Field& field, const uint8_t* value, const uint8_t* mask) {
   return field.implied && LoadField(field, value) == *field.implied &&
          (mask == nullptr || LoadField(field, mask) == FullMask(field));
@@ -141,8 +116,7 @@ bool AppendElement(const Row& row, const uint8_t* value, const uint8_t* mask, bo
                    const TextOptions& options, std::string* out) {
   for (const Field& field : row.fields) {
     // A field with an implied value is told by its absence: it is written whenever it differs.
-    if (field.implied ? IsImplied(field, value, mask)
-                      : !options.verbose && IsFieldWild(field, mask))
+    if (field.implied ? IsImplied(field, value, mask) : !options.verbose && IsWild(field, mask))
       continue;
     if (comma) out->push_back(',');
     comma = true;
@@ -170,26 +144,9 @@ void AppendUnknown(const Table& table, const Attribute& attribute, MaskView mask
   AppendHexList(attribute.payload, out);
   if (!mask.exact) {
     out->push_back('/');
-    AppendHexList(Padded(mask, attribute.payload.size()), out);
+    AppendHexList(PaddedMask(mask, attribute.payload.size()).bytes(), out);
   }
   out->push_back(')');
-}
-
-// A payload that the row's fields do not describe: too short, or from a newer kernel.
-bool IsStrange(const Row& row, ByteView value) {
-  const size_t size = row.paired ? 2u * row.size : row.size;
-  switch (row.kind) {
-    case Kind::kFields:
-      return row.grows ? value.size() < size : value.size() != size;
-    case Kind::kArray:
-      return value.empty() || value.size() % size != 0;
-    case Kind::kFlag:
-      return !value.empty();
-    case Kind::kReserved:
-      return true;
-    default:
-      return false;
-  }
 }
 
 void AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
@@ -223,18 +180,6 @@ void AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOpti
   }
 }
 
-bool IsWildAt(const Row& row, ByteView mask, int depth) {
-  if (base::IsAllZeros(mask)) return true;
-  if (row.kind != Kind::kSet || depth > kMaxTextDepth) return false;
-  // A flag in the mask says that the value's flag matters, whether it is there or not.
-  for (const Attribute& inner : AttributeWalk(mask)) {
-    const Row* inner_row = row.nested->Find(inner.type);
-    if (inner_row == nullptr || inner_row->kind == Kind::kFlag) return false;
-    if (!IsWildAt(*inner_row, inner.payload, depth + 1)) return false;
-  }
-  return true;
-}
-
 // Flags gathered under one name: flags(df|csum), or flags(+df-csum) when the mask selects only
 // some.
 void AppendGatheredFlags(const Table& table, ByteView attributes, MaskView mask, std::string* out) {
@@ -255,16 +200,6 @@ void AppendGatheredFlags(const Table& table, ByteView attributes, MaskView mask,
   out->append(all && !plain.empty() ? plain : with_sign).push_back(')');
 }
 
-// The masks of a set by attribute number: what AppendSet() looks up for each attribute.
-std::array<MaskView, kMaxType + 1> IndexMasks(MaskView mask) {
-  std::array<MaskView, kMaxType + 1> masks;
-  if (mask.exact) return masks;
-  masks.fill(MaskView::Of({}));
-  for (const Attribute& attribute : AttributeWalk(mask.bytes))
-    if (attribute.type <= kMaxType) masks[attribute.type].bytes = attribute.payload;
-  return masks;
-}
-
 void AppendLeftover(const AttributeWalk& walk, std::string* out) {
   const ByteView leftover = walk.leftover();
   if (leftover.empty()) return;
@@ -276,6 +211,19 @@ void AppendLeftover(const AttributeWalk& walk, std::string* out) {
 }
 
 }  // namespace
+
+void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out) {
+  switch (field.format) {
+    case Format::kMac:
+      return base::AppendMac(bytes, out);
+    case Format::kIpv4:
+      return base::AppendIpv4(bytes, out);
+    case Format::kIpv6:
+      return base::AppendIpv6(bytes, out);
+    default:
+      return AppendBigHex(bytes, field.size, out);
+  }
+}
 
 void AppendNumber(uint64_t value, Format format, std::string* out) {
   if (format == Format::kHex4) {
@@ -303,15 +251,6 @@ void AppendFraction(uint32_t value, std::string* out) {
   out->append(digits).push_back('%');
 }
 
-bool IsWild(const Row& row, MaskView mask) { return !mask.exact && IsWildAt(row, mask.bytes, 0); }
-
-bool IsFull(const Row& row, ByteView mask) {
-  return std::all_of(row.fields.begin(), row.fields.end(), [mask](const Field& field) {
-    if (IsByteField(field)) return base::IsAllOnes(mask.subspan(field.offset, field.size));
-    return LoadField(field, mask.data()) == FullMask(field);
-  });
-}
-
 void AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                   std::string* out) {
   if (row.paired) {
@@ -319,11 +258,11 @@ void AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptio
     value = value.first(row.size);
   }
   if (row.size == 0) return;
-  const ByteView mask_bytes = mask.exact ? ByteView() : Padded(mask, value.size());
+  const PaddedMask padded(mask, value.size());
   bool comma = false;
   for (size_t at = 0; at + row.size <= value.size(); at += row.size)
-    comma = AppendElement(row, value.data() + at, mask.exact ? nullptr : mask_bytes.data() + at,
-                          comma, options, out);
+    comma = AppendElement(row, value.data() + at, mask.exact ? nullptr : padded.data() + at, comma,
+                          options, out);
 }
 
 void AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
@@ -345,17 +284,15 @@ void AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions&
 
 void AppendSet(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options,
                std::string* out) {
-  const auto masks = IndexMasks(mask);
+  const MaskIndex masks(mask);
   const size_t start = out->size();
   auto append = [&](const Attribute& attribute) {
     const Row* row = table.Find(attribute.type);
-    const MaskView own = attribute.type <= kMaxType || mask.exact
-                             ? masks[attribute.type & kMaxType]
-                             : MaskView::Of(Find(mask.bytes, attribute.type));
+    const MaskView own = masks.Of(attribute.type);
     if (row != nullptr && row->kind == Kind::kFlag && !table.flags_name.empty()) return;
     if (row != nullptr && !options.verbose && !row->keep_empty && IsWild(*row, own)) return;
     if (out->size() != start) out->push_back(',');
-    if (row == nullptr || IsStrange(*row, attribute.payload)) {
+    if (row == nullptr || !HasShape(*row, attribute.payload)) {
       AppendUnknown(table, attribute, own, out);
     } else {
       AppendRow(*row, attribute.payload, own, options, out);
@@ -387,7 +324,7 @@ void AppendList(const Table& table, ByteView attributes, const TextOptions& opti
     if (comma) out->push_back(',');
     comma = true;
     const Row* row = table.Find(attribute.type);
-    if (row == nullptr || IsStrange(*row, attribute.payload)) {
+    if (row == nullptr || !HasShape(*row, attribute.payload)) {
       AppendUnknown(table, attribute, {}, out);
     } else {
       AppendRow(*row, attribute.payload, {}, options, out);

@@ -69,6 +69,22 @@ bool IsByteField(const Field& field) {
          field.format == Format::kIpv6 || field.format == Format::kBigHex;
 }
 
+bool HasShape(const Row& row, ByteView payload) {
+  const size_t size = row.paired ? 2u * row.size : row.size;
+  switch (row.kind) {
+    case Kind::kFields:
+      return row.grows ? payload.size() >= size : payload.size() == size;
+    case Kind::kArray:
+      return !payload.empty() && payload.size() % size == 0;
+    case Kind::kFlag:
+      return payload.empty();
+    case Kind::kReserved:
+      return false;
+    default:
+      return true;
+  }
+}
+
 uint64_t LoadField(const Field& field, const uint8_t* payload) {
   return LoadWhole(field, payload + field.offset) >> field.shift & FieldOnes(field);
 }

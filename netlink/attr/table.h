@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -118,10 +119,14 @@ struct MaskView {
   static MaskView Of(ByteView bytes) { return {false, bytes}; }
 };
 
-// Text that no general rule describes. `parse` is called with the scanner just behind the name.
+// Text and JSON that no general rule describes; null where the general rule will do. `parse` is
+// called with the scanner just behind the name.
 struct TextHook {
-  void (*format)(const Row&, ByteView value, MaskView mask, const TextOptions&, std::string* out);
-  bool (*parse)(Parser&, const Row&, ParsedAttribute* out);
+  void (*format)(const Row&, ByteView value, MaskView mask, const TextOptions&,
+                 std::string* out) = nullptr;
+  bool (*parse)(Parser&, const Row&, ParsedAttribute* out) = nullptr;
+  void (*json)(const Row&, ByteView value, MaskView mask, const TextOptions&,
+               nlohmann::ordered_json* out) = nullptr;
 };
 
 struct Row {
@@ -231,5 +236,8 @@ uint64_t FieldOnes(const Field& field);
 uint64_t FullMask(const Field& field);
 // Whether the field is an address or label, compared as bytes, rather than an integer.
 bool IsByteField(const Field& field);
+// Whether a payload is what its row says. What is not, since it is too short or comes from a newer
+// kernel, is shown as bytes, like an unknown attribute.
+bool HasShape(const Row& row, ByteView payload);
 
 }  // namespace sluice::attr

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "netlink/attr/masks.h"
 #include "netlink/attr/table.h"
 #include "netlink/attr/wire.h"
 
@@ -35,10 +36,6 @@ struct TextOptions {
   int depth = 0;                     // how deep this text is nested in another: bounds recursion
 };
 
-// Sets and lists inside each other: one more than the kernel's own limit of 16 for actions,
-// doubled, since an action and its list are two levels of attributes.
-inline constexpr int kMaxTextDepth = 34;
-
 // A set such as a flow key: `a(..),b(..)`. Appends to `*out`.
 void AppendSet(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options,
                std::string* out);
@@ -51,11 +48,9 @@ void AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions&
                std::string* out);
 void AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                   std::string* out);
+// The text of an address or label (IsByteField()), all of it.
+void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out);
 void AppendNumber(uint64_t value, Format format, std::string* out);
-// Whether the mask of a payload is what text without a mask means.
-bool IsFull(const Row& row, ByteView mask);
-// Whether the mask of an attribute selects nothing.
-bool IsWild(const Row& row, MaskView mask);
 // The number for a fraction: as few digits as read back to the same number, at least one.
 void AppendFraction(uint32_t value, std::string* out);
 
