@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # sourced: variables come from and go to others
 # Debian packages of any suite, without a change to this machine's own apt.
 #
 # Each suite gets a private apt state (sources, lists, cache) below the cache folder. It uses the mirror

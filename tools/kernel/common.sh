@@ -1,5 +1,6 @@
 # What every script of the test kernel needs: where things are, and how to give up.
 # To be sourced by bash; sets no shell options of its own.
+# shellcheck shell=bash disable=SC2034 # variables for those who source this
 
 KERNEL_TOOLS=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 REPO=$(cd -- "$KERNEL_TOOLS/../.." && pwd -P)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2115,SC2154 # sourced: variables come from and go to others
 # Fetches kernels into the cache: one folder a kernel, complete or not there at all.
 #
 #   $KERNEL_CACHE/NAME/release        the kernel's release, as uname -r prints it
@@ -89,7 +90,7 @@ unpack_uml() {
   mkdir -p "$dir/lib"
   mv "$dir/usr/lib/uml/modules" "$dir/lib/modules"
   mv "$dir/usr/lib/x86_64-linux-gnu" "$dir/libc"
-  rm -rf "$dir/usr" "$dir/etc"
+  rm -rf "${dir:?}/usr" "$dir/etc"
   libs=$final/libc
   patchelf --set-interpreter "$libs/ld-linux-x86-64.so.2" --set-rpath "$libs" "$dir/linux.uml"
   release=$(cd "$dir/lib/modules" && echo *)
@@ -117,7 +118,7 @@ unpack_image() {
   else
     mv "$dir/lib/modules/$release/vmlinuz" "$dir/vmlinuz"
   fi
-  rm -rf "$dir/usr" "$dir/etc" "$dir/boot"
+  rm -rf "${dir:?}/usr" "$dir/etc" "$dir/boot"
   drop_unused_modules "$dir/lib/modules/$release/kernel"
   finish_kernel "$dir" "$release" "$image $version ($suite)"
   make_initrd "$dir"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154,SC2034,SC2016 # variables come from the configuration
 # The guest's first process: makes a usable machine of it, runs one command, reports its status, powers off.
 #
 # The same for every kernel. /boot has this script and "config", bash text written by guest.sh:

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # sourced: variables come from and go to others
 # Runs one command in a guest: channels, deadlines, and what is said when it goes wrong.
 #
 # A guest writes to four channels (see guest-init.sh). On this side each is a FIFO that loses its name as
@@ -81,6 +82,7 @@ guest_environment() {
   local name path=$BUILD/bin:/run/guest/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   vm_env=("PATH=$path$(peer_path)" HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
     "SLUICE_BUILD=$BUILD" "SLUICE_TEST_KERNEL=$vm_kernel")
+  [[ -f $PEER/release ]] && vm_env+=("OVS_PKGDATADIR=$PEER/usr/share/openvswitch")
   for name in TERM LANG "${!SLUICE_@}"; do
     [[ -n ${!name+set} ]] && vm_env+=("$name=${!name}")
   done
@@ -141,6 +143,7 @@ await() {
     ((status)) && return 1
     [[ $line == 'took '* ]] && rm -f "$run_dir/input/${line#took }"
     [[ $line == "$word"* ]] && answer=${line#"$word"} && return 0
+    [[ $line == ready ]] && return 1 # it has restarted
   done
   return 2
 }
@@ -219,7 +222,7 @@ report_kernel_log() {
   log=$(tr -d '\r\0' <"$run_dir/console")
   if grep -qE 'WARNING: |BUG: |Oops|general protection|Kernel panic' <<<"$log"; then
     say "the guest's kernel warned:"
-    grep -E -A 30 -m 3 'WARNING: |BUG: |Oops|general protection' <<<"$log" | head -n 100 | sed 's/^/  /' >&2
+    { grep -E -A 30 -m 3 'WARNING: |BUG: |Oops|general protection' <<<"$log" || true; } | head -n 100 | sed 's/^/  /' >&2
   fi
   if ((status != 0)); then
     log=$(sed '1,/guest: the command starts/d' <<<"$log" | grep 'openvswitch:' | tail -n 40) || return 0

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # sourced: variables come from and go to others
 # The peer (Debian's openvswitch-switch) for guests: unpacked into the cache, never installed on the host, so
 # that no service of it starts there. Sourced after common.sh; ensure_peer needs apt.sh too.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # sourced: variables come from and go to others
 # Debian's own kernels in QEMU. Sourced after guest.sh.
 
 # What the initramfs loads before the host's root is there; all else comes from the cache over 9p.

@@ -57,5 +57,8 @@ while read -r _ _ _ _ point options _; do
 done </proc/self/mountinfo
 
 # What is left lets the guest's root do with files in the scratch folders what root does.
-exec setpriv --inh-caps=-all \
+# Not by exec: the first process of a process namespace cannot abort, which is how user-mode Linux ends when
+# it panics. A core file would be as large as the guest's memory.
+ulimit -c 0
+setpriv --inh-caps=-all \
   --bounding-set=-all,+chown,+dac_override,+dac_read_search,+fowner,+fsetid,+mknod -- "$@"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # sourced: variables come from and go to others
 # User-mode Linux: a kernel as a program. Sourced after guest.sh.
 
 # On one CPU, always the same: a system call in the guest then costs a tenth. Each run takes a CPU that no
@@ -22,13 +23,13 @@ allowed_cpus() {
   done
 }
 
-# Sets the array command. Serial lines 1 to 3 are the channels out, err and control; line 0 is the
+# Sets the array command. No panic=: a panic ends the process, while a restart would boot anew in it. Serial lines 1 to 3 are the channels out, err and control; line 0 is the
 # terminal of tools/vm shell.
 uml_command() {
   local kernel chosen_cpu
   kernel=$(kernel_dir uml)/linux.uml
   choose_cpu
-  command=(taskset -c "$chosen_cpu" "$kernel" "mem=$vm_memory" seccomp=on panic=-1
+  command=(taskset -c "$chosen_cpu" "$kernel" "mem=$vm_memory" seccomp=on
     rootfstype=hostfs rootflags=/ ro init=/boot/init uml_dir=/dev/shm/uml
     con=null "con0=null,fd:$console_write" ssl=null
     "ssl1=null,fd:$out_write" "ssl2=null,fd:$err_write" "ssl3=null,fd:$control_write")
