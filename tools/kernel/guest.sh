@@ -15,7 +15,7 @@ readonly GUEST_MODULES=(openvswitch vport-vxlan vport-geneve vport-gre vxlan gen
   nf_nat_ftp nf_conntrack_tftp nf_nat_tftp psample sch_netem sch_ingress cls_flower cls_matchall act_mirred
   nf_tables nft_ct nft_nat nft_masq udp_tunnel ip6_udp_tunnel bareudp nsh 8021q unix_diag inet_diag)
 
-run_dir='' guest_pid='' helper_pids=()
+run_dir='' guest_pid='' helper_pids=() vm_terminal=''
 
 sweep_run_dirs() {
   local dir
@@ -41,6 +41,7 @@ clean_up() {
   trap '' INT TERM HUP
   end_guest
   ((${#helper_pids[@]})) && kill "${helper_pids[@]}" 2>/dev/null || true
+  [[ -n $vm_terminal ]] && stty "$vm_terminal" <&"$vm_stdin" || true
   rm -rf "$run_dir"
   exit "$status"
 }

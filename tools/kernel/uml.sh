@@ -32,8 +32,10 @@ uml_command() {
   command=(taskset -c "$chosen_cpu" "$kernel" "mem=$vm_memory" seccomp=on
     rootfstype=hostfs rootflags=/ ro init=/boot/init uml_dir=/dev/shm/uml
     con=null "con0=null,fd:$console_write" ssl=null
-    "ssl1=null,fd:$out_write" "ssl2=null,fd:$err_write" "ssl3=null,fd:$control_write")
-  if ((vm_tty)); then
+    "ssl2=null,fd:$err_write" "ssl3=null,fd:$control_write")
+  if ((vm_tty)); then # one file descriptor serves one line only
     command+=("ssl0=fd:$in_read,fd:$out_write")
+  else
+    command+=("ssl1=null,fd:$out_write")
   fi
 }
