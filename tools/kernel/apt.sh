@@ -7,19 +7,20 @@
 
 APT_STATE=$CACHE/apt
 
-# The first mirror of this machine's apt whose URI ends in /PATH: "debian" or "debian-security".
+# The first mirror of this machine's apt whose URI ends in /PATH: "debian" or "debian-security". Without one
+# for security, the place beside the main one is tried.
 apt_mirror() {
-  local path=$1 uri
+  local path=$1 uri main=''
   while read -r uri; do
     uri=${uri%/}
     if [[ $uri == */"$path" ]]; then
       printf '%s\n' "$uri"
       return
     fi
+    [[ $uri == */debian ]] && main=$uri
   done < <(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null
            apt_source_uris)
-  # A machine with no such line at all: what Debian's installer would write.
-  printf 'http://deb.debian.org/%s\n' "$path"
+  [[ -n $main ]] && printf '%s\n' "${main%/debian}/$path"
 }
 
 # URIs in the sources files of both formats, for apt that has no lists yet.
@@ -56,12 +57,13 @@ suite_apt() {
 
 # suite_update SUITE: makes the state and reads the suite's index.
 suite_update() {
-  local suite=$1 state=$APT_STATE/$1 path=debian keys log
+  local suite=$1 state=$APT_STATE/$1 path=debian keys mirror log
   [[ $suite == *-security ]] && path=debian-security
   keys=$(apt_keyrings) || { say "no Debian keyring: install debian-archive-keyring"; return 1; }
+  mirror=$(apt_mirror "$path") || { say "this machine's apt names no Debian mirror"; return 1; }
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
   : >"$state/status"
-  printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$keys" "$(apt_mirror $path)" "$suite" \
+  printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$keys" "$mirror" "$suite" \
     >"$state/sources.list"
   # An index that cannot be had is only a warning to apt-get update; here it is the end of this suite.
   log=$(suite_apt "$suite" apt-get -q update 2>&1)
