@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,7 +47,10 @@ class Bridge final : public translate::MacLookup {
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override;
 
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
-  void BumpGeneration() { generation_.fetch_add(1, std::memory_order_acq_rel); }
+  void BumpGeneration();
+  // Called, by whatever thread, after each change of the generation. To be set before other threads
+  // use the bridge; must not call back.
+  void SetChangeListener(std::function<void()> listener) { on_change_ = std::move(listener); }
 
  private:
   const BridgeOptions options_;
@@ -55,6 +59,7 @@ class Bridge final : public translate::MacLookup {
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{1};
+  std::function<void()> on_change_;
 };
 
 }  // namespace sluice::bridge

@@ -16,15 +16,19 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "agent/translate/translate.h"
 #include "netlink/base/clock.h"
 #include "netlink/ovs/flow.h"
 
 namespace sluice::flowcache {
 
 struct CachedFlow {
-  base::ByteVector key;  // masked: what the kernel holds; with the mask it makes the UFID
+  base::ByteVector key;  // of a packet of the flow; translating it again gives what holds for all
   base::ByteVector mask;
   base::ByteVector actions;
+  std::optional<translate::Learned> learned;  // which address the flow's packets keep alive
+  // The kernel had a flow of that identifier already, perhaps with other actions.
+  bool uncertain = false;
   uint64_t generation = 0;          // of the bridge, when it was translated
   base::MonotonicMs installed = 0;  // when it was last put
   ovs::FlowStats stats;             // as last dumped

@@ -56,13 +56,21 @@ class Revalidator {
   struct Round;
   void Loop();
   void RunRound(DatapathFlows* datapath);
-  void Judge(Round* round);
+  bool DumpInto(Round* round);
+  void TakeIn(Round* round);
+  void ExpireIdle(const Round& round);
+  void JudgeStale(DatapathFlows* datapath);
+  void LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
+  void AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow);
+  void FlushChanges();
 
   const RevalidatorOptions options_;
   Datapaths* const datapaths_;
   const base::Clock* const clock_;
   socket::Client client_;
   install::Installer installer_;
+  translate::Translation translation_;
+  std::vector<ovs::Ufid> stale_;
   std::atomic<uint64_t> rounds_{0};
   absl::Mutex mutex_;
   bool kicked_ ABSL_GUARDED_BY(mutex_) = false;

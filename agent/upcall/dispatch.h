@@ -31,7 +31,6 @@ class Dispatch {
 
   DispatchMode mode() const { return mode_; }
 
-  // Whether the kernel knows per-CPU dispatch; asked on an existing datapath without changing it.
   // Sets the features of the datapath, without clearing any that are not about dispatch, and in
   // per-CPU mode its pids. errno EOPNOTSUPP when the kernel does not know the mode.
   absl::Status Apply(socket::Client* client, int dp_ifindex) const;

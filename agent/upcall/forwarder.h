@@ -1,11 +1,12 @@
 // What a handler does with an upcall: translate, learn, execute the packet, install the flow.
 //
-// One for each handler; used by its thread only.
+// One for each handler; used by its thread only. Ports are looked at once a batch.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/install/installer.h"
 #include "agent/translate/translate.h"
@@ -23,23 +24,31 @@ class Forwarder final : public Processor {
   void FinishBatch() override;
 
  private:
+  struct View {  // a datapath as this batch sees it
+    std::shared_ptr<flowcache::DatapathFlows> datapath;
+    uint64_t generation;
+    std::shared_ptr<const pipeline::PortTable> ports;
+  };
   struct Pending {  // a put of this batch
     std::shared_ptr<flowcache::DatapathFlows> datapath;
     ovs::Ufid ufid;
   };
-  flowcache::DatapathFlows* Find(int dp_ifindex);
-  void Install(const std::shared_ptr<flowcache::DatapathFlows>& datapath, const ovs::FlowKey& key,
-               uint64_t generation);
+  View* Find(int dp_ifindex);
+  static void Refresh(View* view);
+  void Decide(const ovs::FlowKey& key, View* view);
+  void Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view);
 
   flowcache::Datapaths* const datapaths_;
   install::Installer installer_;
   const base::Clock* const clock_;
-  std::shared_ptr<const flowcache::DatapathSet> snapshot_;  // of this batch
+  absl::InlinedVector<View, 4> views_;
+  std::vector<Pending> pending_;
+  // Of the upcall in hand; kept so that their memory is used again.
   base::MonotonicMs now_ = 0;
   translate::Translation translation_;
   attr::Unknowns unknowns_;
   flowcache::CachedFlow flow_;
-  std::vector<Pending> pending_;
+  base::ByteVector masked_key_;
 };
 
 }  // namespace sluice::upcall

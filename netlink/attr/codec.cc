@@ -152,6 +152,8 @@ void EncodeSet(const Table& table, const Row* parent, unsigned level, const void
 bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const void* mask,
                    Writer* writer) {
   bool wrote = false;
+  bool wrote_leveled =
+      false;  // a tag whose inside the next level is: neither goes without the other
   for (const Row& row : table.rows) {
     if (!IsPresent(table, key, row.type, level)) continue;
     const Slot::Where where = row.slot.where;
@@ -161,8 +163,9 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
                              ? EncodeMaskSet(*row.nested, 0, At(key, row.slot.offset),
                                              At(mask, row.slot.offset), writer)
                              : EncodeMaskSet(table, level + 1, key, mask, writer);
-      inner ? writer->EndNested(start) : writer->Abandon(start);
-      wrote |= inner;
+      const bool keep = inner || (where == Slot::Where::kLevel && wrote_leveled);
+      keep ? writer->EndNested(start) : writer->Abandon(start);
+      wrote |= keep;
     } else if (row.kind == Kind::kFlag) {
       if (!IsPresent(table, mask, row.type, level)) continue;
       writer->PutFlag(row.type);
@@ -170,6 +173,7 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
     } else if (ByteView bytes = SlotBytes(row, mask, level); !base::IsAllZeros(bytes)) {
       writer->Put(row.type, bytes);
       wrote = true;
+      wrote_leveled |= row.slot.level_stride != 0;
     }
   }
   return wrote;

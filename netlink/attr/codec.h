@@ -54,7 +54,8 @@ void Encode(const Table& table, const void* in, const Unknowns* unknowns, Writer
 
 // Writes the mask `*mask` for the key `*key`, two structs of the same table: an attribute of the
 // key whose mask has a bit set is written; one whose mask is all zero is left out, which the kernel
-// takes for a wildcard. Nested sets that hold nothing are left out too.
+// takes for a wildcard. Nested sets that hold nothing are left out too, but for the level inside a
+// tag that is matched.
 void EncodeMask(const Table& table, const void* key, const void* mask, Writer* writer);
 
 // The `present` words of a decoded struct.

@@ -126,9 +126,11 @@ constexpr Row kRows[] = {
      .doc = "Interface index that a new datapath's local port shall have."},
 };
 
+// A change is answered with the datapath as it is then only when NLM_F_ECHO asks for it.
 socket::Request NewRequest(const socket::Family& family, uint8_t command, int ifindex,
                            std::string_view label) {
-  return OvsRequest(family, command, 0, ifindex, label);
+  const uint16_t flags = command == OVS_DP_CMD_GET ? uint16_t{0} : uint16_t{NLM_F_ECHO};
+  return OvsRequest(family, command, flags, ifindex, label);
 }
 
 }  // namespace

@@ -223,8 +223,9 @@ absl::StatusOr<FlowView> ParseFlow(const socket::Message& message) {
 
 void EncodeFlowPut(const socket::Family& family, int dp_ifindex, const FlowSpec& flow,
                    socket::Request* request) {
-  ResetOvsRequest(family, OVS_FLOW_CMD_NEW, NLM_F_CREATE | NLM_F_EXCL, dp_ifindex, "flow put",
-                  request);
+  // The kernel takes NLM_F_CREATE for "only if there is none", as generic netlink of old kernels
+  // takes NLM_F_EXCL for a dump.
+  ResetOvsRequest(family, OVS_FLOW_CMD_NEW, NLM_F_CREATE, dp_ifindex, "flow put", request);
   PutSpec(flow, &request->attributes());
   // The kernel wants actions in every NEW; none at all drops.
   if (!flow.actions) request->attributes().PutFlag(OVS_FLOW_ATTR_ACTIONS);
@@ -233,8 +234,7 @@ void EncodeFlowPut(const socket::Family& family, int dp_ifindex, const FlowSpec&
 void EncodeFlowModify(const socket::Family& family, int dp_ifindex, const FlowSpec& flow,
                       bool may_create, socket::Request* request) {
   const uint8_t command = may_create ? OVS_FLOW_CMD_NEW : OVS_FLOW_CMD_SET;
-  ResetOvsRequest(family, command, may_create ? NLM_F_CREATE : uint16_t{0}, dp_ifindex,
-                  "flow modify", request);
+  ResetOvsRequest(family, command, 0, dp_ifindex, "flow modify", request);
   PutSpec(flow, &request->attributes());
   if (may_create && !flow.actions) request->attributes().PutFlag(OVS_FLOW_ATTR_ACTIONS);
   if (flow.clear_stats) request->attributes().PutFlag(OVS_FLOW_ATTR_CLEAR);

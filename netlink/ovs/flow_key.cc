@@ -1,9 +1,18 @@
 #include "netlink/ovs/flow_key.h"
 
-#include <cstring>
+#include <bit>
+#include <cstddef>
 
 namespace sluice::ovs {
 namespace {
+
+// Which words hold presence rather than bits of the packet.
+constexpr bool IsPresenceWord(size_t word) {
+  const size_t offset = word * sizeof(uint64_t);
+  return offset < sizeof(FlowKey::present) || offset == offsetof(FlowKey, nsh.present) ||
+         offset == offsetof(FlowKey, tunnel.present) ||
+         offset == offsetof(FlowKey, tunnel.vxlan.present);
+}
 
 constexpr size_t kWords = sizeof(FlowKey) / sizeof(uint64_t);
 static_assert(sizeof(FlowKey) % sizeof(uint64_t) == 0);
@@ -17,19 +26,25 @@ Words ToWords(const FlowKey& key) { return std::bit_cast<Words>(key); }
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask) {
   const Words x = ToWords(a), y = ToWords(b), m = ToWords(mask);
   uint64_t difference = 0;
-  for (size_t i = a.present.size(); i < kWords; ++i) difference |= (x[i] ^ y[i]) & m[i];
+  for (size_t i = 0; i < kWords; ++i)
+    if (!IsPresenceWord(i)) difference |= (x[i] ^ y[i]) & m[i];
   return difference == 0;
 }
 
 FlowKey Masked(const FlowKey& key, const FlowKey& mask) {
   Words x = ToWords(key);
   const Words m = ToWords(mask);
-  for (size_t i = key.present.size(); i < kWords; ++i) x[i] &= m[i];
-  FlowKey masked = std::bit_cast<FlowKey>(x);
-  masked.nsh.present = key.nsh.present;
-  masked.tunnel.present = key.tunnel.present;
-  masked.tunnel.vxlan.present = key.tunnel.vxlan.present;
-  return masked;
+  for (size_t i = 0; i < kWords; ++i)
+    if (!IsPresenceWord(i)) x[i] &= m[i];
+  return std::bit_cast<FlowKey>(x);
+}
+
+bool IsWithin(const FlowKey& narrow, const FlowKey& wide) {
+  const Words n = ToWords(narrow), w = ToWords(wide);
+  uint64_t beyond = 0;
+  for (size_t i = 0; i < kWords; ++i)
+    if (!IsPresenceWord(i)) beyond |= n[i] & ~w[i];
+  return beyond == 0;
 }
 
 }  // namespace sluice::ovs

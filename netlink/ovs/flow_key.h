@@ -167,5 +167,7 @@ inline void EncodeFlowMask(const FlowKey& key, const FlowKey& mask, attr::Writer
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask);
 // `key` with the bits that `mask` does not have set to zero; its `present` words stay.
 FlowKey Masked(const FlowKey& key, const FlowKey& mask);
+// Whether mask `narrow` has no bit that mask `wide` lacks.
+bool IsWithin(const FlowKey& narrow, const FlowKey& wide);
 
 }  // namespace sluice::ovs

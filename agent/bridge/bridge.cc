@@ -1,0 +1,57 @@
+#include "agent/bridge/bridge.h"
+
+#include "netlink/base/counters.h"
+
+namespace sluice::bridge {
+
+Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      macs_(options_.mac_aging_ms, options_.mac_limit),
+      ports_(std::make_shared<pipeline::PortTable>()) {}
+
+void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
+  auto fresh = std::make_shared<const pipeline::PortTable>(std::move(ports));
+  std::shared_ptr<const pipeline::PortTable> old;
+  {
+    absl::MutexLock lock(&mutex_);
+    old = std::exchange(ports_, fresh);
+  }
+  for (const pipeline::BridgePort& port : old->ports())
+    if (fresh->Find(port.port_no) == nullptr) macs_.ForgetPort(port.port_no);
+  BumpGeneration();
+}
+
+std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {
+  absl::MutexLock lock(&mutex_);
+  return ports_;
+}
+
+void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
+  static base::Counter& moves = base::Counters::Get(
+      "bridge_mac_changes", "Addresses that moved to another port, or made room for another.");
+  if (!macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen)) return;
+  moves.Add();
+  BumpGeneration();
+}
+
+void Bridge::BumpGeneration() {
+  generation_.fetch_add(1, std::memory_order_acq_rel);
+  if (on_change_) on_change_();
+}
+
+void Bridge::ExpireMacs() {
+  if (macs_.Expire(clock_->Now()) > 0) BumpGeneration();
+}
+
+size_t Bridge::FlushMacs() {
+  const size_t flushed = macs_.Clear();
+  BumpGeneration();
+  return flushed;
+}
+
+std::optional<uint32_t> Bridge::FindPort(uint16_t vlan, const base::Mac& mac) const {
+  return macs_.Find(vlan, mac);
+}
+
+}  // namespace sluice::bridge

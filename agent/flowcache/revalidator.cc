@@ -1,0 +1,297 @@
+#include "agent/flowcache/revalidator.h"
+
+#include <algorithm>
+
+#include "absl/time/time.h"
+#include "netlink/base/counters.h"
+#include "netlink/base/status.h"
+#include "netlink/ovs/flow_key.h"
+
+namespace sluice::flowcache {
+namespace {
+
+using ovs::FlowKey;
+using ovs::FlowView;
+using ovs::Ufid;
+
+// Rounds that are kicked follow each other at least this much apart.
+constexpr uint64_t kMinIntervalMs = 10;
+// Idle timeout while the cache is full.
+constexpr uint64_t kPressedIdleMs = 100;
+
+struct RevalidatorCounters {
+  base::Counter& rounds = base::Counters::Get("revalidator_rounds", "Rounds over all flows.");
+  base::Counter& dump_errors = base::Counters::Get(
+      "revalidator_dump_errors", "Rounds given up because the flows could not be dumped.");
+  base::Counter& kept =
+      base::Counters::Get("revalidator_kept", "Flows translated again and found right.");
+  base::Counter& modified =
+      base::Counters::Get("revalidator_modified", "Flows whose actions were changed in place.");
+  base::Counter& deleted =
+      base::Counters::Get("revalidator_deleted", "Flows deleted because they were right no more.");
+  base::Counter& idle = base::Counters::Get("revalidator_idle", "Flows deleted as idle.");
+  base::Counter& vanished = base::Counters::Get(
+      "revalidator_vanished", "Flows that someone else deleted from the datapath.");
+  base::Counter& adopted = base::Counters::Get(
+      "revalidator_adopted", "Flows found in the datapath that do what we would do: kept.");
+  base::Counter& foreign_deleted = base::Counters::Get(
+      "revalidator_foreign_deleted", "Flows found in the datapath that do not: deleted.");
+  base::Counter& change_errors = base::Counters::Get(
+      "revalidator_change_errors", "Changes and deletions that the datapath refused.");
+};
+
+RevalidatorCounters& Count() {
+  static RevalidatorCounters counters;
+  return counters;
+}
+
+enum class Judgement { kKeep, kModify, kDelete };
+
+// Translates a flow again and compares.
+Judgement Judge(const bridge::Bridge& bridge, const pipeline::PortTable& ports, CachedFlow* flow,
+                translate::Translation* translation) {
+  FlowKey key, mask;
+  attr::Unknowns unknowns;
+  if (ovs::DecodeFlowKey(flow->key, &key, &unknowns) ||
+      ovs::DecodeFlowKey(flow->mask, &mask, &unknowns))
+    return Judgement::kDelete;
+  translate::Translate(key, ports, bridge, translation);
+  if (!translation->install || !ovs::IsWithin(translation->mask, mask)) return Judgement::kDelete;
+  flow->learned = translation->learned;
+  const base::ByteView actions = translation->actions.bytes();
+  if (base::Equal(flow->actions, actions) && !flow->uncertain) return Judgement::kKeep;
+  flow->actions.assign(actions.begin(), actions.end());
+  return Judgement::kModify;
+}
+
+}  // namespace
+
+// What one round over one datapath knows.
+struct Revalidator::Round {
+  DatapathFlows* datapath;
+  uint64_t number;
+  base::MonotonicMs started;
+  bool complete = false;           // the dump was not interrupted
+  std::vector<ovs::Flow> unknown;  // in the dump, not in the cache; keys only without a UFID
+};
+
+Revalidator::Revalidator(const RevalidatorOptions& options, Datapaths* datapaths,
+                         const base::Clock* clock, socket::Client client,
+                         install::Installer installer)
+    : options_(options),
+      datapaths_(datapaths),
+      clock_(clock),
+      client_(std::move(client)),
+      installer_(std::move(installer)) {}
+
+absl::StatusOr<std::unique_ptr<Revalidator>> Revalidator::Create(const RevalidatorOptions& options,
+                                                                 Datapaths* datapaths,
+                                                                 const base::Clock* clock) {
+  SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
+  SLUICE_ASSIGN_OR_RETURN(install::Installer installer, install::Installer::Open());
+  return std::unique_ptr<Revalidator>(
+      new Revalidator(options, datapaths, clock, std::move(client), std::move(installer)));
+}
+
+Revalidator::~Revalidator() { Stop(); }
+
+// Adoption.
+
+absl::Status Revalidator::Adopt(DatapathFlows* datapath) {
+  std::vector<ovs::Flow> flows;
+  ovs::Flows api(&client_);
+  SLUICE_RETURN_IF_ERROR(api.Dump(
+                                datapath->dp_ifindex, {},
+                                [&](const FlowView& view) {
+                                  flows.emplace_back(view);
+                                  return absl::OkStatus();
+                                },
+                                [&] { flows.clear(); })
+                             .status());
+  LearnFrom(datapath, flows);
+  for (const ovs::Flow& flow : flows) AdoptOrDelete(datapath, flow);
+  FlushChanges();
+  return absl::OkStatus();
+}
+
+// The addresses that the flows' packets came from, as the agent before us had learned them.
+void Revalidator::LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows) {
+  const auto ports = datapath->bridge->ports();
+  for (const ovs::Flow& flow : flows) {
+    FlowKey key;
+    attr::Unknowns unknowns;
+    if (ovs::DecodeFlowKey(flow.key, &key, &unknowns)) continue;
+    translate::Translate(key, *ports, *datapath->bridge, &translation_);
+    if (translation_.learned)
+      datapath->bridge->Learn(*translation_.learned,
+                              flow.stats.used != 0 ? flow.stats.used : clock_->Now());
+  }
+}
+
+void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) {
+  CachedFlow cached;
+  cached.key = flow.key;
+  if (flow.mask) cached.mask = *flow.mask;
+  if (flow.actions) cached.actions = *flow.actions;
+  cached.generation = datapath->bridge->generation();
+  cached.installed = clock_->Now();
+  cached.stats = flow.stats;
+  const auto ports = datapath->bridge->ports();
+  const bool right = flow.ufid && flow.mask && flow.actions &&
+                     Judge(*datapath->bridge, *ports, &cached, &translation_) == Judgement::kKeep;
+  if (right && datapath->cache.Add(*flow.ufid, cached) != AddResult::kFull)
+    return Count().adopted.Add();
+  Count().foreign_deleted.Add();
+  installer_.Delete(datapath->dp_ifindex, {.key = flow.key, .ufid = flow.ufid}, 0);
+}
+
+// Rounds.
+
+void Revalidator::RunRound() {
+  const auto datapaths = datapaths_->Get();
+  for (const std::shared_ptr<DatapathFlows>& datapath : *datapaths) RunRound(datapath.get());
+  rounds_.fetch_add(1, std::memory_order_relaxed);
+  Count().rounds.Add();
+}
+
+void Revalidator::RunRound(DatapathFlows* datapath) {
+  datapath->bridge->ExpireMacs();
+  Round round{datapath, rounds() + 1, clock_->Now(), false, {}};
+  if (!DumpInto(&round)) return Count().dump_errors.Add();
+  TakeIn(&round);
+  ExpireIdle(round);
+  JudgeStale(datapath);
+  FlushChanges();
+}
+
+// Statistics of known flows go to the cache, unknown flows to the round.
+bool Revalidator::DumpInto(Round* round) {
+  ovs::Flows api(&client_);
+  bridge::Bridge& bridge = *round->datapath->bridge;
+  const auto report = api.Dump(
+      round->datapath->dp_ifindex, {.terse = true, .accept_interrupted = true},
+      [&](const FlowView& view) {
+        const std::optional<Ufid> ufid = view.ufid_value();
+        const bool known = ufid && round->datapath->cache.With(*ufid, [&](CachedFlow* flow) {
+          flow->round = round->number;
+          if (flow->learned && view.stats.used > flow->stats.used)
+            bridge.Learn(*flow->learned, view.stats.used);
+          flow->stats = view.stats;
+        });
+        if (!known) round->unknown.emplace_back(view);
+        return absl::OkStatus();
+      },
+      [&] { round->unknown.clear(); });
+  round->complete = report.ok() && !report->interrupted;
+  return report.ok();
+}
+
+// Flows that are there and that we did not put.
+void Revalidator::TakeIn(Round* round) {
+  if (round->unknown.empty()) return;
+  ovs::Flows api(&client_);
+  std::vector<ovs::Flow> flows;
+  for (ovs::Flow& unknown : round->unknown) {
+    if (!unknown.ufid) {
+      flows.push_back(std::move(unknown));
+      continue;
+    }
+    absl::StatusOr<ovs::Flow> whole = api.Get(round->datapath->dp_ifindex, {.ufid = unknown.ufid});
+    // One that has gone meanwhile needs nothing; one that was put meanwhile is known now.
+    if (whole.ok() && !round->datapath->cache.With(*unknown.ufid, [](CachedFlow*) {}))
+      flows.push_back(*std::move(whole));
+  }
+  LearnFrom(round->datapath, flows);
+  for (const ovs::Flow& flow : flows) AdoptOrDelete(round->datapath, flow);
+}
+
+void Revalidator::ExpireIdle(const Round& round) {
+  FlowCache& cache = round.datapath->cache;
+  const uint64_t idle_ms =
+      cache.size() >= cache.limit() ? kPressedIdleMs : options_.idle_timeout_ms;
+  cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
+    if (round.complete && flow->round != round.number && flow->installed < round.started) {
+      Count().vanished.Add();
+      return true;
+    }
+    const base::MonotonicMs last = std::max<base::MonotonicMs>(flow->stats.used, flow->installed);
+    if (last + idle_ms >= round.started) return false;
+    Count().idle.Add();
+    installer_.Delete(round.datapath->dp_ifindex, {.ufid = ufid}, 0);
+    return true;
+  });
+}
+
+// Flows that were translated before the last change. Each is judged under its shard's lock for
+// itself, so that handlers wait for one translation at most.
+void Revalidator::JudgeStale(DatapathFlows* datapath) {
+  const uint64_t generation = datapath->bridge->generation();
+  const auto ports = datapath->bridge->ports();
+  stale_.clear();
+  datapath->cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
+    if (flow->generation < generation || flow->uncertain) stale_.push_back(ufid);
+    return false;
+  });
+  for (const Ufid& ufid : stale_) {
+    Judgement judgement = Judgement::kKeep;
+    datapath->cache.With(ufid, [&](CachedFlow* flow) {
+      judgement = Judge(*datapath->bridge, *ports, flow, &translation_);
+      flow->generation = std::max(flow->generation, generation);
+      flow->uncertain = false;
+      if (judgement == Judgement::kModify)
+        installer_.Modify(
+            datapath->dp_ifindex,
+            {.key = flow->key, .mask = flow->mask, .actions = flow->actions, .ufid = ufid}, 0);
+    });
+    if (judgement == Judgement::kKeep) Count().kept.Add();
+    if (judgement == Judgement::kModify) Count().modified.Add();
+    if (judgement == Judgement::kDelete) {
+      Count().deleted.Add();
+      datapath->cache.Remove(ufid);
+      installer_.Delete(datapath->dp_ifindex, {.ufid = ufid}, 0);
+    }
+  }
+}
+
+void Revalidator::FlushChanges() {
+  installer_.Flush([](uint64_t, int error) {
+    // Deleted by someone else meanwhile: what was wanted.
+    if (error != ENOENT) Count().change_errors.Add();
+  });
+}
+
+// The thread.
+
+void Revalidator::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Revalidator::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stop_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Revalidator::Kick() {
+  absl::MutexLock lock(&mutex_);
+  kicked_ = true;
+}
+
+void Revalidator::Loop() {
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      auto stop = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_; };
+      auto wake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || kicked_; };
+      mutex_.AwaitWithTimeout(absl::Condition(&stop), absl::Milliseconds(kMinIntervalMs));
+      mutex_.AwaitWithTimeout(absl::Condition(&wake), absl::Milliseconds(options_.interval_ms));
+      if (stop_) return;
+      kicked_ = false;
+    }
+    RunRound();
+  }
+}
+
+}  // namespace sluice::flowcache

@@ -1,0 +1,41 @@
+// Flow identifiers from what a flow is. Not for anything that must resist an adversary who chooses
+// keys: two flows with one identifier would only be refused by the kernel (EEXIST).
+
+#include "agent/flowcache/flow_cache.h"
+
+namespace sluice::flowcache {
+namespace {
+
+// The finishing mix of a 64-bit hash: each input bit reaches each output bit.
+uint64_t Mix(uint64_t x) {
+  x ^= x >> 32;
+  x *= 0xd6e8feb86659fd93u;
+  x ^= x >> 32;
+  x *= 0xd6e8feb86659fd93u;
+  return x ^ x >> 32;
+}
+
+uint64_t Hash(base::ByteView bytes, uint64_t seed) {
+  uint64_t hash = Mix(seed ^ bytes.size());
+  while (!bytes.empty()) {
+    uint64_t word = 0;
+    const size_t take = std::min(bytes.size(), sizeof(word));
+    std::memcpy(&word, bytes.data(), take);
+    hash = Mix(hash * 0x9e3779b97f4a7c15u + word);
+    bytes = bytes.subspan(take);
+  }
+  return hash;
+}
+
+}  // namespace
+
+ovs::Ufid UfidOf(base::ByteView key, base::ByteView mask) {
+  const uint64_t high = Hash(mask, Hash(key, 0x736c75696365u));
+  const uint64_t low = Hash(mask, Hash(key, high));
+  ovs::Ufid ufid;
+  base::Store(ufid.bytes.data(), high);
+  base::Store(ufid.bytes.data() + sizeof(high), low);
+  return ufid;
+}
+
+}  // namespace sluice::flowcache

@@ -1,0 +1,92 @@
+#include "agent/install/installer.h"
+
+#include "netlink/base/counters.h"
+#include "netlink/base/status.h"
+#include "netlink/ovs/family_request.h"
+
+namespace sluice::install {
+namespace {
+
+struct InstallCounters {
+  base::Counter& executed =
+      base::Counters::Get("install_executes", "Packets sent back to the datapath with actions.");
+  base::Counter& execute_errors = base::Counters::Get(
+      "install_execute_errors", "Packets that the datapath refused to take actions on: lost.");
+  base::Counter& changes =
+      base::Counters::Get("install_flow_changes", "Flows put, modified or deleted.");
+  base::Counter& change_errors = base::Counters::Get(
+      "install_flow_errors", "Flow changes that the datapath refused, EEXIST and ENOENT included.");
+  base::Counter& unknown = base::Counters::Get(
+      "install_outcomes_unknown", "Requests whose answer was lost or that could not be sent.");
+};
+
+InstallCounters& Count() {
+  static InstallCounters counters;
+  return counters;
+}
+
+}  // namespace
+
+absl::StatusOr<Installer> Installer::Open() {
+  SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
+  SLUICE_ASSIGN_OR_RETURN(const socket::Family* flow, ovs::Resolve(&client, OVS_FLOW_FAMILY));
+  SLUICE_ASSIGN_OR_RETURN(const socket::Family* packet, ovs::Resolve(&client, OVS_PACKET_FAMILY));
+  return Installer(std::move(client), flow, packet);
+}
+
+void Installer::Execute(const ovs::Upcall& upcall, base::ByteView actions) {
+  ovs::EncodeExecute(*packet_family_, upcall.dp_ifindex,
+                     {.packet = upcall.packet,
+                      .key = upcall.key,
+                      .actions = actions,
+                      .mru = upcall.mru,
+                      .hash = upcall.hash},
+                     &request_);
+  if (!executes_.Add(request_)) Count().execute_errors.Add();
+}
+
+void Installer::Add(uint64_t tag) {
+  if (changes_.Add(request_)) {
+    tags_.push_back(tag);
+  } else {
+    Count().change_errors.Add();
+  }
+}
+
+void Installer::Put(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag) {
+  ovs::EncodeFlowPut(*flow_family_, dp_ifindex, flow, &request_);
+  Add(tag);
+}
+
+void Installer::Modify(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag) {
+  ovs::EncodeFlowModify(*flow_family_, dp_ifindex, flow, /*may_create=*/false, &request_);
+  Add(tag);
+}
+
+void Installer::Delete(int dp_ifindex, const ovs::FlowId& id, uint64_t tag) {
+  ovs::EncodeFlowDelete(*flow_family_, dp_ifindex, id, /*echo=*/false, &request_);
+  Add(tag);
+}
+
+void Installer::Flush(absl::FunctionRef<void(uint64_t tag, int error)> on_error) {
+  if (!executes_.empty()) {
+    // What became of each is in the batch; a failure of the transport is told there too.
+    (void)client_.Run(&executes_, socket::BatchMode::kErrorsOnly);
+    Count().executed.Add(executes_.size());
+    Count().execute_errors.Add(executes_.failed());
+    Count().unknown.Add(executes_.unanswered());
+    executes_.Clear();
+  }
+  if (changes_.empty()) return;
+  (void)client_.Run(&changes_, socket::BatchMode::kErrorsOnly);
+  Count().changes.Add(changes_.size());
+  Count().change_errors.Add(changes_.failed());
+  Count().unknown.Add(changes_.unanswered());
+  if (changes_.failed() + changes_.unanswered() > 0)
+    for (size_t i = 0; i < changes_.size(); ++i)
+      if (changes_.error(i) != 0) on_error(tags_[i], std::max(changes_.error(i), 0));
+  changes_.Clear();
+  tags_.clear();
+}
+
+}  // namespace sluice::install

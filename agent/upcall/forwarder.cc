@@ -1,0 +1,149 @@
+#include "agent/upcall/forwarder.h"
+
+#include "netlink/base/counters.h"
+#include "netlink/ovs/flow_key.h"
+
+namespace sluice::upcall {
+namespace {
+
+using flowcache::AddResult;
+using flowcache::DatapathFlows;
+using translate::Verdict;
+
+struct ForwarderCounters {
+  base::Counter& unknown_datapath = base::Counters::Get(
+      "upcall_unknown_datapath", "Upcalls of datapaths that the agent does not serve: dropped.");
+  base::Counter& bad_key = base::Counters::Get(
+      "upcall_bad_keys", "Upcalls whose flow key could not be decoded: dropped.");
+  base::Counter& unknown_attributes =
+      base::Counters::Get("upcall_unknown_attributes",
+                          "Key attributes that this version does not know: kept as bytes.");
+  base::Counter& changed_meanwhile = base::Counters::Get(
+      "upcall_changed_meanwhile",
+      "Flows not installed because ports or addresses changed during translation.");
+  base::Counter& cache_full = base::Counters::Get(
+      "flowcache_full", "Flows not installed because the flow limit was reached.");
+  base::Counter& there = base::Counters::Get(
+      "flowcache_duplicates", "Upcalls of flows that were being installed: only executed.");
+  base::Counter& put_exists = base::Counters::Get(
+      "flowcache_put_exists", "Flows that the kernel had already: left to the revalidator.");
+  base::Counter& put_failed =
+      base::Counters::Get("flowcache_put_failed", "Flows that the kernel refused.");
+};
+
+ForwarderCounters& Count() {
+  static ForwarderCounters counters;
+  return counters;
+}
+
+base::Counter& CounterOf(Verdict verdict) {
+  static const std::vector<base::Counter*>* counters = [] {
+    auto* all = new std::vector<base::Counter*>;
+    for (int i = 0; i < translate::kVerdicts; ++i)
+      all->push_back(&base::Counters::Get(
+          "upcall_verdict_" + std::string(translate::ToString(static_cast<Verdict>(i))),
+          "Upcalls with this decision; see translate.h."));
+    return all;
+  }();
+  return *(*counters)[static_cast<size_t>(verdict)];
+}
+
+}  // namespace
+
+Forwarder::Forwarder(flowcache::Datapaths* datapaths, install::Installer installer,
+                     const base::Clock* clock)
+    : datapaths_(datapaths), installer_(std::move(installer)), clock_(clock) {}
+
+// The datapath of the upcall, with the ports as they are in this batch.
+Forwarder::View* Forwarder::Find(int dp_ifindex) {
+  for (View& view : views_)
+    if (view.datapath->dp_ifindex == dp_ifindex) return &view;
+  const auto datapaths = datapaths_->Get();
+  for (const std::shared_ptr<DatapathFlows>& datapath : *datapaths) {
+    if (datapath->dp_ifindex != dp_ifindex) continue;
+    views_.push_back({datapath, 0, nullptr});
+    Refresh(&views_.back());
+    return &views_.back();
+  }
+  return nullptr;
+}
+
+// The generation is read first: if the ports are newer, the flow is only looked at once more.
+void Forwarder::Refresh(View* view) {
+  view->generation = view->datapath->bridge->generation();
+  view->ports = view->datapath->bridge->ports();
+}
+
+void Forwarder::Process(const ovs::Upcall& upcall) {
+  if (views_.empty()) now_ = clock_->Now();
+  View* view = Find(upcall.dp_ifindex);
+  if (view == nullptr) return Count().unknown_datapath.Add();
+  ovs::FlowKey key;
+  unknowns_.clear();
+  if (ovs::DecodeFlowKey(upcall.key, &key, &unknowns_)) return Count().bad_key.Add();
+  if (!unknowns_.empty()) Count().unknown_attributes.Add(unknowns_.size());
+  Decide(key, view);
+  CounterOf(translation_.verdict).Add();
+  if (!translation_.actions.empty()) installer_.Execute(upcall, translation_.actions.bytes());
+  if (translation_.install) Install(upcall, key, *view);
+}
+
+// Translates and learns. Learning may change what holds for this very packet: then once more.
+void Forwarder::Decide(const ovs::FlowKey& key, View* view) {
+  bridge::Bridge& bridge = *view->datapath->bridge;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    translate::Translate(key, *view->ports, bridge, &translation_);
+    if (translation_.learned) bridge.Learn(*translation_.learned, now_);
+    if (bridge.generation() == view->generation) return;
+    Refresh(view);
+  }
+  if (translation_.install) Count().changed_meanwhile.Add();
+  translation_.install = false;
+}
+
+void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view) {
+  flow_.mask.clear();
+  attr::Writer mask_writer(&flow_.mask);
+  ovs::EncodeFlowMask(key, translation_.mask, &mask_writer);
+  masked_key_.clear();
+  attr::Writer key_writer(&masked_key_);
+  ovs::EncodeFlowMask(key, ovs::Masked(key, translation_.mask), &key_writer);
+  const ovs::Ufid ufid = flowcache::UfidOf(masked_key_, flow_.mask);
+
+  const base::ByteView actions = translation_.actions.bytes();
+  flow_.key.assign(upcall.key.begin(), upcall.key.end());
+  flow_.actions.assign(actions.begin(), actions.end());
+  flow_.learned = translation_.learned;
+  flow_.generation = view.generation;
+  flow_.installed = now_;
+  switch (view.datapath->cache.Add(ufid, flow_)) {
+    case AddResult::kThere:
+      return Count().there.Add();
+    case AddResult::kFull:
+      return Count().cache_full.Add();
+    case AddResult::kPut:
+      break;
+  }
+  installer_.Put(view.datapath->dp_ifindex,
+                 {.key = upcall.key, .mask = flow_.mask, .actions = actions, .ufid = ufid},
+                 pending_.size());
+  pending_.push_back({view.datapath, ufid});
+}
+
+void Forwarder::FinishBatch() {
+  installer_.Flush([this](uint64_t tag, int error) {
+    const Pending& put = pending_[tag];
+    if (error == EEXIST || error == 0) {
+      Count().put_exists.Add();
+      put.datapath->cache.With(put.ufid,
+                               [](flowcache::CachedFlow* flow) { flow->uncertain = true; });
+    } else {
+      Count().put_failed.Add();
+      put.datapath->cache.Remove(put.ufid);
+    }
+  });
+  pending_.clear();
+  views_.clear();
+}
+
+}  // namespace sluice::upcall
