@@ -126,7 +126,6 @@ start_guest() {
     qemu_command
   fi
   local namespaces=(--mount --pid --fork --kill-child=KILL)
-  ((EUID)) && namespaces+=(--map-root-user)
   setpriv --pdeathsig KILL -- unshare "${namespaces[@]}" -- \
     "$KERNEL_TOOLS/sandbox.sh" "$run_dir" "${vm_scratch[@]}" -- "${command[@]}" \
     </dev/null >&"$console_write" 2>&1 &
