@@ -55,6 +55,7 @@ enum class Order : uint8_t { kHost, kNetwork };
 struct Name {
   uint32_t value;
   std::string_view name;
+  std::string_view constant{};  // the kernel's name, where it has one
 };
 
 // One named part of a fixed-size payload.
@@ -145,6 +146,7 @@ struct Row {
   bool unmasked = false;         // its text takes no mask: recirc_id
   bool paired = false;           // the payload is the value followed by a mask of the same size
   bool bare_when_empty = false;  // an empty set is just its name: ct
+  bool internal = false;         // a number that the kernel keeps to itself
   const TextHook* hook = nullptr;
   std::string_view since{};  // the kernel release that brought it
   std::string_view doc{};

@@ -61,7 +61,8 @@ constexpr Field kPushEth[] = {
     {.name = "src", .offset = 0, .size = 6, .format = Format::kMac},
     {.name = "dst", .offset = 6, .size = 6, .format = Format::kMac},
 };
-constexpr Name kHashAlgorithms[] = {{OVS_HASH_ALG_L4, "l4"}, {uapi::OVS_HASH_ALG_SYM_L4, "sym_l4"}};
+constexpr Name kHashAlgorithms[] = {{OVS_HASH_ALG_L4, "l4", "OVS_HASH_ALG_L4"},
+                                    {uapi::OVS_HASH_ALG_SYM_L4, "sym_l4", "OVS_HASH_ALG_SYM_L4"}};
 constexpr Field kHash[] = {
     {.name = "alg", .offset = 0, .size = 4, .format = Format::kEnum, .names = kHashAlgorithms},
     {.name = "basis", .offset = 4, .size = 4},
@@ -124,6 +125,7 @@ constexpr Row kSampleRows[] = {
     {.type = uapi::OVS_SAMPLE_ATTR_ARG,
      .constant = "OVS_SAMPLE_ATTR_ARG",
      .kind = Kind::kReserved,
+     .internal = true,
      .doc = "Inside the kernel only."},
 };
 
@@ -292,6 +294,7 @@ constexpr Row kCheckPacketLengthRows[] = {
     {.type = uapi::OVS_CHECK_PKT_LEN_ATTR_ARG,
      .constant = "OVS_CHECK_PKT_LEN_ATTR_ARG",
      .kind = Kind::kReserved,
+     .internal = true,
      .doc = "Inside the kernel only."},
 };
 
@@ -508,6 +511,7 @@ constexpr Row kActionRows[] = {
     {.type = uapi::OVS_ACTION_ATTR_SET_TO_MASKED,
      .constant = "OVS_ACTION_ATTR_SET_TO_MASKED",
      .kind = Kind::kReserved,
+     .internal = true,
      .doc = "Inside the kernel only."},
 };
 

@@ -43,10 +43,11 @@ constexpr Field kMegaflowStats[] = {
     {.name = "pad1", .offset = 24, .size = 8, .implied = 0},
 };
 constexpr Name kFeatureBits[] = {
-    {OVS_DP_F_UNALIGNED, "unaligned"},
-    {OVS_DP_F_VPORT_PIDS, "vport_pids"},
-    {OVS_DP_F_TC_RECIRC_SHARING, "tc_recirc_sharing"},
-    {OVS_DP_F_DISPATCH_UPCALL_PER_CPU, "dispatch_upcall_per_cpu"},
+    {OVS_DP_F_UNALIGNED, "unaligned", "OVS_DP_F_UNALIGNED"},
+    {OVS_DP_F_VPORT_PIDS, "vport_pids", "OVS_DP_F_VPORT_PIDS"},
+    {OVS_DP_F_TC_RECIRC_SHARING, "tc_recirc_sharing", "OVS_DP_F_TC_RECIRC_SHARING"},
+    {OVS_DP_F_DISPATCH_UPCALL_PER_CPU, "dispatch_upcall_per_cpu",
+     "OVS_DP_F_DISPATCH_UPCALL_PER_CPU"},
 };
 constexpr Field kFeatures[] = {{.size = 4, .format = Format::kFlags, .names = kFeatureBits}};
 constexpr Field kPids[] = {{.name = "pid", .size = 4}};

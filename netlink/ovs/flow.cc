@@ -34,9 +34,9 @@ constexpr Field kStats[] = {
     {.name = "bytes", .offset = 8, .size = 8},
 };
 constexpr Name kUfidFlagBits[] = {
-    {OVS_UFID_F_OMIT_KEY, "omit_key"},
-    {OVS_UFID_F_OMIT_MASK, "omit_mask"},
-    {OVS_UFID_F_OMIT_ACTIONS, "omit_actions"},
+    {OVS_UFID_F_OMIT_KEY, "omit_key", "OVS_UFID_F_OMIT_KEY"},
+    {OVS_UFID_F_OMIT_MASK, "omit_mask", "OVS_UFID_F_OMIT_MASK"},
+    {OVS_UFID_F_OMIT_ACTIONS, "omit_actions", "OVS_UFID_F_OMIT_ACTIONS"},
 };
 constexpr Field kUfidFlags[] = {{.size = 4, .format = Format::kFlags, .names = kUfidFlagBits}};
 constexpr uint32_t kTerse = OVS_UFID_F_OMIT_KEY | OVS_UFID_F_OMIT_MASK | OVS_UFID_F_OMIT_ACTIONS;

@@ -25,9 +25,14 @@ using attr::Row;
 using attr::Style;
 
 constexpr Name kCtStateBits[] = {
-    {OVS_CS_F_NEW, "new"},       {OVS_CS_F_ESTABLISHED, "est"}, {OVS_CS_F_RELATED, "rel"},
-    {OVS_CS_F_REPLY_DIR, "rpl"}, {OVS_CS_F_INVALID, "inv"},     {OVS_CS_F_TRACKED, "trk"},
-    {OVS_CS_F_SRC_NAT, "snat"},  {OVS_CS_F_DST_NAT, "dnat"},
+    {OVS_CS_F_NEW, "new", "OVS_CS_F_NEW"},
+    {OVS_CS_F_ESTABLISHED, "est", "OVS_CS_F_ESTABLISHED"},
+    {OVS_CS_F_RELATED, "rel", "OVS_CS_F_RELATED"},
+    {OVS_CS_F_REPLY_DIR, "rpl", "OVS_CS_F_REPLY_DIR"},
+    {OVS_CS_F_INVALID, "inv", "OVS_CS_F_INVALID"},
+    {OVS_CS_F_TRACKED, "trk", "OVS_CS_F_TRACKED"},
+    {OVS_CS_F_SRC_NAT, "snat", "OVS_CS_F_SRC_NAT"},
+    {OVS_CS_F_DST_NAT, "dnat", "OVS_CS_F_DST_NAT"},
 };
 constexpr Name kTcpFlagBits[] = {
     {0x001, "fin"}, {0x002, "syn"},   {0x004, "rst"},   {0x008, "psh"},
@@ -39,9 +44,9 @@ constexpr Name kExtensionHeaderBits[] = {
     {0x20, "router"}, {0x40, "hop"}, {0x80, "unrep"}, {0x100, "unseq"},
 };
 constexpr Name kFragmentTypes[] = {
-    {OVS_FRAG_TYPE_NONE, "no"},
-    {OVS_FRAG_TYPE_FIRST, "first"},
-    {OVS_FRAG_TYPE_LATER, "later"},
+    {OVS_FRAG_TYPE_NONE, "no", "OVS_FRAG_TYPE_NONE"},
+    {OVS_FRAG_TYPE_FIRST, "first", "OVS_FRAG_TYPE_FIRST"},
+    {OVS_FRAG_TYPE_LATER, "later", "OVS_FRAG_TYPE_LATER"},
 };
 
 constexpr Field kCtState[] = {
@@ -392,7 +397,8 @@ constexpr Row kKeyRows[] = {
      .fields = kCtState,
      .slot = Copy(offsetof(FlowKey, ct_state)),
      .since = "4.3",
-     .doc = "What connection tracking said of the packet (OVS_CS_F_*)."},
+     .doc = "What connection tracking said of the packet (OVS_CS_F_*; OVS_CS_F_NAT_MASK is snat "
+            "and dnat)."},
     {.type = OVS_KEY_ATTR_CT_ZONE,
      .constant = "OVS_KEY_ATTR_CT_ZONE",
      .name = "ct_zone",
@@ -585,6 +591,7 @@ constexpr Row kKeyRows[] = {
     {.type = OVS_KEY_ATTR_TUNNEL_INFO,
      .constant = "OVS_KEY_ATTR_TUNNEL_INFO",
      .kind = Kind::kReserved,
+     .internal = true,
      .doc = "Inside the kernel only."},
 };
 

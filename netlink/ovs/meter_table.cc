@@ -18,7 +18,7 @@ constexpr Field kStats[] = {
     {.name = "packets", .offset = 0, .size = 8},
     {.name = "bytes", .offset = 8, .size = 8},
 };
-constexpr Name kBandTypes[] = {{OVS_METER_BAND_TYPE_DROP, "drop"}};
+constexpr Name kBandTypes[] = {{OVS_METER_BAND_TYPE_DROP, "drop", "OVS_METER_BAND_TYPE_DROP"}};
 constexpr Field kBandType[] = {{.size = 4, .format = Format::kEnum, .names = kBandTypes}};
 constexpr Field kZoneLimit[] = {
     {.name = "zone", .offset = 0, .size = 4},

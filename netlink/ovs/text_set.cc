@@ -15,137 +15,135 @@
 #include "netlink/ovs/flow_key.h"
 #include "netlink/ovs/text_hooks.h"
 
-    namespace sluice::ovs {
-  namespace {
+namespace sluice::ovs {
+namespace {
 
-  using attr::Attribute;
-  using attr::AttributeWalk;
-  using attr::Json;
-  using attr::MaskView;
-  using attr::ParsedAttribute;
-  using attr::Parser;
-  using attr::Row;
-  using attr::TextOptions;
-  using attr::Writer;
-  using base::ByteVector;
-  using base::ByteView;
+using attr::Attribute;
+using attr::AttributeWalk;
+using attr::Json;
+using attr::MaskView;
+using attr::ParsedAttribute;
+using attr::Parser;
+using attr::Row;
+using attr::TextOptions;
+using attr::Writer;
+using base::ByteVector;
+using base::ByteView;
 
-  // Splits a masked attribute set into two sets.
-  void SplitMasked(const attr::Table& table, ByteView doubled, ByteVector* value,
-                   ByteVector* mask) {
-    Writer values(value), masks(mask);
-    for (const Attribute& attribute : AttributeWalk(doubled)) {
-      const Row* row = table.Find(attribute.type);
-      if (row != nullptr && row->kind == attr::Kind::kSet && &table == &kKeyTable) {
-        auto value_nest = values.Nest(attribute.type);
-        auto mask_nest = masks.Nest(attribute.type);
-        if (row->nested != &kKeyTable) SplitMasked(*row->nested, attribute.payload, value, mask);
-        continue;
-      }
-      const size_t half = attribute.payload.size() / 2;
-      values.Put(attribute.type, attribute.payload.first(half));
-      masks.Put(attribute.type, attribute.payload.subspan(half));
+// Splits a masked attribute set into two sets.
+void SplitMasked(const attr::Table& table, ByteView doubled, ByteVector* value, ByteVector* mask) {
+  Writer values(value), masks(mask);
+  for (const Attribute& attribute : AttributeWalk(doubled)) {
+    const Row* row = table.Find(attribute.type);
+    if (row != nullptr && row->kind == attr::Kind::kSet && &table == &kKeyTable) {
+      auto value_nest = values.Nest(attribute.type);
+      auto mask_nest = masks.Nest(attribute.type);
+      if (row->nested != &kKeyTable) SplitMasked(*row->nested, attribute.payload, value, mask);
+      continue;
+    }
+    const size_t half = attribute.payload.size() / 2;
+    values.Put(attribute.type, attribute.payload.first(half));
+    masks.Put(attribute.type, attribute.payload.subspan(half));
+  }
+}
+
+void JoinMasked(const attr::Table& table, ByteView value, ByteView mask, ByteVector* out) {
+  Writer writer(out);
+  for (const Attribute& attribute : AttributeWalk(value)) {
+    const ByteView own_mask = attr::Find(mask, attribute.type);
+    const Row* row = table.Find(attribute.type);
+    if (row != nullptr && row->kind == attr::Kind::kSet) {
+      auto nest = writer.Nest(attribute.type);
+      JoinMasked(*row->nested, attribute.payload, own_mask, out);
+      continue;
+    }
+    ByteVector both(attribute.payload.begin(), attribute.payload.end());
+    for (size_t i = 0; i < attribute.payload.size(); ++i) {
+      const uint8_t bits = i < own_mask.size() ? own_mask[i] : 0;
+      both[i] &= bits;  // the kernel wants zeros where the mask has zeros
+      both.push_back(bits);
+    }
+    writer.Put(attribute.type, both);
+  }
+}
+
+bool IsFullMask(const attr::Table& table, ByteView mask) {
+  for (const Attribute& attribute : AttributeWalk(mask)) {
+    const Row* row = table.Find(attribute.type);
+    if (row == nullptr || row->kind == attr::Kind::kArray) {
+      if (!base::IsAllOnes(attribute.payload)) return false;
+    } else if (row->kind == attr::Kind::kSet) {
+      if (!IsFullMask(*row->nested, attribute.payload)) return false;
+    } else if (row->kind == attr::Kind::kFields &&
+               (attribute.payload.size() != row->size || !attr::IsFull(*row, attribute.payload))) {
+      return false;
     }
   }
+  return true;
+}
 
-  void JoinMasked(const attr::Table& table, ByteView value, ByteView mask, ByteVector* out) {
-    Writer writer(out);
-    for (const Attribute& attribute : AttributeWalk(value)) {
-      const ByteView own_mask = attr::Find(mask, attribute.type);
-      const Row* row = table.Find(attribute.type);
-      if (row != nullptr && row->kind == attr::Kind::kSet) {
-        auto nest = writer.Nest(attribute.type);
-        JoinMasked(*row->nested, attribute.payload, own_mask, out);
-        continue;
-      }
-      ByteVector both(attribute.payload.begin(), attribute.payload.end());
-      for (size_t i = 0; i < attribute.payload.size(); ++i) {
-        const uint8_t bits = i < own_mask.size() ? own_mask[i] : 0;
-        both[i] &= bits;  // the kernel wants zeros where the mask has zeros
-        both.push_back(bits);
-      }
-      writer.Put(attribute.type, both);
-    }
+void FormatSet(const Row&, ByteView value, MaskView, const TextOptions& options, std::string* out) {
+  out->append("set(");
+  TextOptions inner = options;
+  ++inner.depth;
+  attr::AppendSet(kKeyTable, value, {}, inner, out);
+  out->push_back(')');
+}
+
+void FormatSetMasked(const Row&, ByteView doubled, MaskView, const TextOptions& options,
+                     std::string* out) {
+  ByteVector value, mask;
+  SplitMasked(kKeyTable, doubled, &value, &mask);
+  out->append(IsFullMask(kKeyTable, mask) ? "set_masked(" : "set(");
+  TextOptions inner = options;
+  ++inner.depth;
+  inner.verbose = false;
+  attr::AppendSet(kKeyTable, value, MaskView::Of(mask), inner, out);
+  out->push_back(')');
+}
+
+bool ParseSetAction(Parser& parser, bool masked, ParsedAttribute* out) {
+  if (!parser.Expect('(')) return false;
+  const size_t start = parser.position();
+  std::vector<ParsedAttribute> fields;
+  if (!parser.Set(kKeyTable, &fields)) return false;
+  if (fields.size() != 1) {
+    parser.Rewind(start);
+    return parser.Fail("exactly one field to set");
   }
-
-  bool IsFullMask(const attr::Table& table, ByteView mask) {
-    for (const Attribute& attribute : AttributeWalk(mask)) {
-      const Row* row = table.Find(attribute.type);
-      if (row == nullptr || row->kind == attr::Kind::kArray) {
-        if (!base::IsAllOnes(attribute.payload)) return false;
-      } else if (row->kind == attr::Kind::kSet) {
-        if (!IsFullMask(*row->nested, attribute.payload)) return false;
-      } else if (row->kind == attr::Kind::kFields && (attribute.payload.size() != row->size ||
-                                                      !attr::IsFull(*row, attribute.payload))) {
-        return false;
-      }
-    }
-    return true;
+  masked |= fields[0].partial && fields[0].type != OVS_KEY_ATTR_TUNNEL;
+  out->type = masked ? OVS_ACTION_ATTR_SET_MASKED : OVS_ACTION_ATTR_SET;
+  out->row = kActionTable.Find(out->type);
+  ByteVector value, mask;
+  attr::WriteParsed(kKeyTable, true, &fields, &value, &mask);
+  if (masked) {
+    JoinMasked(kKeyTable, value, mask, &out->value);
+  } else {
+    out->value = std::move(value);
   }
+  return parser.Expect(')');
+}
 
-  void FormatSet(const Row&, ByteView value, MaskView, const TextOptions& options,
-                 std::string* out) {
-    out->append("set(");
-    TextOptions inner = options;
-    ++inner.depth;
-    attr::AppendSet(kKeyTable, value, {}, inner, out);
-    out->push_back(')');
-  }
+bool ParseSet(Parser& parser, const Row&, ParsedAttribute* out) {
+  return ParseSetAction(parser, /*masked=*/false, out);
+}
+bool ParseSetMasked(Parser& parser, const Row&, ParsedAttribute* out) {
+  return ParseSetAction(parser, /*masked=*/true, out);
+}
 
-  void FormatSetMasked(const Row&, ByteView doubled, MaskView, const TextOptions& options,
-                       std::string* out) {
-    ByteVector value, mask;
-    SplitMasked(kKeyTable, doubled, &value, &mask);
-    out->append(IsFullMask(kKeyTable, mask) ? "set_masked(" : "set(");
-    TextOptions inner = options;
-    ++inner.depth;
-    inner.verbose = false;
-    attr::AppendSet(kKeyTable, value, MaskView::Of(mask), inner, out);
-    out->push_back(')');
-  }
+void SetMaskedToJson(const Row&, ByteView doubled, MaskView, const TextOptions& options,
+                     Json* out) {
+  ByteVector value, mask;
+  SplitMasked(kKeyTable, doubled, &value, &mask);
+  TextOptions inner = options;
+  ++inner.depth;
+  inner.verbose = false;
+  *out = attr::SetToJson(kKeyTable, value, MaskView::Of(mask), inner);
+}
 
-  bool ParseSetAction(Parser& parser, bool masked, ParsedAttribute* out) {
-    if (!parser.Expect('(')) return false;
-    const size_t start = parser.position();
-    std::vector<ParsedAttribute> fields;
-    if (!parser.Set(kKeyTable, &fields)) return false;
-    if (fields.size() != 1) {
-      parser.Rewind(start);
-      return parser.Fail("exactly one field to set");
-    }
-    masked |= fields[0].partial && fields[0].type != OVS_KEY_ATTR_TUNNEL;
-    out->type = masked ? OVS_ACTION_ATTR_SET_MASKED : OVS_ACTION_ATTR_SET;
-    out->row = kActionTable.Find(out->type);
-    ByteVector value, mask;
-    attr::WriteParsed(kKeyTable, true, &fields, &value, &mask);
-    if (masked) {
-      JoinMasked(kKeyTable, value, mask, &out->value);
-    } else {
-      out->value = std::move(value);
-    }
-    return parser.Expect(')');
-  }
+}  // namespace
 
-  bool ParseSet(Parser& parser, const Row&, ParsedAttribute* out) {
-    return ParseSetAction(parser, /*masked=*/false, out);
-  }
-  bool ParseSetMasked(Parser& parser, const Row&, ParsedAttribute* out) {
-    return ParseSetAction(parser, /*masked=*/true, out);
-  }
-
-  void SetMaskedToJson(const Row&, ByteView doubled, MaskView, const TextOptions& options,
-                       Json* out) {
-    ByteVector value, mask;
-    SplitMasked(kKeyTable, doubled, &value, &mask);
-    TextOptions inner = options;
-    ++inner.depth;
-    inner.verbose = false;
-    *out = attr::SetToJson(kKeyTable, value, MaskView::Of(mask), inner);
-  }
-
-  }  // namespace
-
-  const attr::TextHook kSetHook{FormatSet, ParseSet};
-  const attr::TextHook kSetMaskedHook{FormatSetMasked, ParseSetMasked, SetMaskedToJson};
+const attr::TextHook kSetHook{FormatSet, ParseSet};
+const attr::TextHook kSetMaskedHook{FormatSetMasked, ParseSetMasked, SetMaskedToJson};
 
 }  // namespace sluice::ovs

@@ -35,9 +35,11 @@ struct Decoded {
 };
 
 constexpr Name kTypes[] = {
-    {OVS_VPORT_TYPE_NETDEV, "netdev"}, {OVS_VPORT_TYPE_INTERNAL, "internal"},
-    {OVS_VPORT_TYPE_GRE, "gre"},       {OVS_VPORT_TYPE_VXLAN, "vxlan"},
-    {OVS_VPORT_TYPE_GENEVE, "geneve"},
+    {OVS_VPORT_TYPE_NETDEV, "netdev", "OVS_VPORT_TYPE_NETDEV"},
+    {OVS_VPORT_TYPE_INTERNAL, "internal", "OVS_VPORT_TYPE_INTERNAL"},
+    {OVS_VPORT_TYPE_GRE, "gre", "OVS_VPORT_TYPE_GRE"},
+    {OVS_VPORT_TYPE_VXLAN, "vxlan", "OVS_VPORT_TYPE_VXLAN"},
+    {OVS_VPORT_TYPE_GENEVE, "geneve", "OVS_VPORT_TYPE_GENEVE"},
 };
 constexpr Field kType[] = {{.size = 4, .format = Format::kEnum, .names = kTypes}};
 constexpr Field kPids[] = {{.name = "pid", .size = 4}};
