@@ -18,11 +18,11 @@ inline constexpr uint16_t kMaxVlan = 4094;
 
 struct BridgePort {
   uint32_t port_no = 0;
-  std::string name;
+  std::string name{};
   // An access port: its untagged packets belong to this VLAN, and it takes no tagged ones.
-  std::optional<uint16_t> access_vlan;
+  std::optional<uint16_t> access_vlan{};
   // A trunk port: the VLANs that it carries, 0 standing for untagged packets; empty: all.
-  std::vector<uint16_t> trunks;
+  std::vector<uint16_t> trunks{};
 
   bool Carries(uint16_t vlan) const;
   friend bool operator==(const BridgePort&, const BridgePort&) = default;

@@ -28,11 +28,16 @@ absl::Status Dispatch::Apply(socket::Client* client, int dp_ifindex) const {
   return datapaths.SetPerCpuPids(dp_ifindex, by_cpu);
 }
 
+std::vector<uint32_t> Dispatch::PidsForPort() const {
+  const size_t count = std::min<size_t>(pids_.size(), std::max(cpus_, 1u));
+  return {pids_.begin(), pids_.begin() + static_cast<ptrdiff_t>(count)};
+}
+
 absl::Status Dispatch::ApplyToPorts(socket::Client* client, int dp_ifindex) const {
   ovs::Vports vports(client);
   SLUICE_ASSIGN_OR_RETURN(const std::vector<ovs::Vport> ports, vports.List(dp_ifindex));
   for (const ovs::Vport& port : ports) {
-    const absl::Status status = vports.SetUpcallPids(dp_ifindex, port.port_no, pids_);
+    const absl::Status status = vports.SetUpcallPids(dp_ifindex, port.port_no, PidsForPort());
     // A port that went meanwhile needs no pids.
     if (!status.ok() && base::ErrnoOf(status) != ENODEV)
       return base::Annotate(status, "port " + port.name);

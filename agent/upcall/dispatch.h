@@ -36,9 +36,10 @@ class Dispatch {
   absl::Status Apply(socket::Client* client, int dp_ifindex) const;
   // Gives the pids to ports that exist already.
   absl::Status ApplyToPorts(socket::Client* client, int dp_ifindex) const;
-  // The pids to create a port with. In per-CPU mode the kernel does not use them, but it would if
-  // another program turned that mode off: so they are never empty.
-  std::vector<uint32_t> PidsForPort() const { return pids_; }
+  // The pids to create a port with: as many as there can be CPUs, since newer kernels (and stable
+  // ones that were fixed) refuse more with EINVAL. In per-CPU mode the kernel does not use them,
+  // but it would if another program turned that mode off: so they are never empty.
+  std::vector<uint32_t> PidsForPort() const;
   // Whether the features are as Apply() leaves them.
   bool IsInForce(const ovs::Datapath& datapath) const;
 

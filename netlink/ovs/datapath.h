@@ -34,9 +34,9 @@ struct Datapath {
 struct DatapathConfig {
   std::string name;  // at most 15 bytes; the local port's device gets it
   uint32_t user_features = OVS_DP_F_UNALIGNED;
-  uint32_t upcall_pid = 0;             // of the local port; 0: no upcalls
-  std::vector<uint32_t> per_cpu_pids;  // with OVS_DP_F_DISPATCH_UPCALL_PER_CPU
-  std::optional<uint32_t> masks_cache_size;
+  uint32_t upcall_pid = 0;               // of the local port; 0: no upcalls
+  std::vector<uint32_t> per_cpu_pids{};  // with OVS_DP_F_DISPATCH_UPCALL_PER_CPU
+  std::optional<uint32_t> masks_cache_size{};
 };
 
 class Datapaths {

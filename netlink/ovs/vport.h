@@ -38,7 +38,7 @@ struct Vport {
 struct VportConfig {
   std::string name;
   uint32_t type = OVS_VPORT_TYPE_NETDEV;
-  std::optional<uint32_t> port_no;      // the kernel chooses one without
+  std::optional<uint32_t> port_no{};    // the kernel chooses one without
   std::vector<uint32_t> upcall_pids{};  // none: the port's packets without a flow are dropped
   base::ByteVector options{};           // OVS_TUNNEL_ATTR_*, of tunnel types
 };
@@ -54,7 +54,8 @@ class Vports {
   absl::StatusOr<Vport> Get(std::string_view name);
   absl::StatusOr<Vport> Get(int dp_ifindex, uint32_t port_no);
   absl::StatusOr<std::vector<Vport>> List(int dp_ifindex);
-  // More than one pid needs OVS_DP_F_VPORT_PIDS on the datapath.
+  // More than one pid needs OVS_DP_F_VPORT_PIDS on the datapath. errno EINVAL for more pids than there
+  // can be CPUs (newer kernels).
   absl::Status SetUpcallPids(int dp_ifindex, uint32_t port_no, std::span<const uint32_t> pids);
   absl::Status Delete(int dp_ifindex, uint32_t port_no);
 
