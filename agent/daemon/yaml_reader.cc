@@ -1,8 +1,11 @@
 #include "agent/daemon/yaml_reader.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
 #include <exception>
 #include <numeric>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -61,6 +64,25 @@ std::string Joined(std::initializer_list<std::string_view> words) {
     absl::StrAppend(&out, out.empty() ? "" : ", ", base::ToAbsl(word));
   return out;
 }
+
+// Notes where the last document begins.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& start) override { mark = start; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  YAML::Mark mark;
+};
 
 }  // namespace
 
@@ -222,10 +244,13 @@ void ParseYaml(std::string_view text, Problems* problems,
                absl::FunctionRef<void(const YamlValue&)> read) {
   // yaml-cpp refuses nesting deeper than 500 by itself.
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      return problems->Add(documents[1].Mark(), "", "a second document: there must be one");
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents[0];
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    DocumentStart document;
+    // Not YAML::LoadAll(): it reads an unmatched bracket as empty documents without end.
+    if (parser.HandleNextDocument(document) && parser.HandleNextDocument(document))
+      return problems->Add(document.mark, "", "something follows after the end of the document");
+    const YAML::Node root = YAML::Load(std::string(text));
     read(YamlValue(root, root.Mark(), "", problems));
   } catch (const YAML::Exception& e) {
     problems->Add(e.mark, "", e.msg);
