@@ -1,0 +1,57 @@
+#include "agent/port/port_kernel.h"
+
+#include "absl/memory/memory.h"
+#include "netlink/base/status.h"
+
+namespace sluice::port {
+
+absl::StatusOr<std::unique_ptr<NetlinkPortKernel>> NetlinkPortKernel::Open(
+    const upcall::Dispatch* dispatch) {
+  SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
+  SLUICE_ASSIGN_OR_RETURN(route::Links links, route::Links::Open());
+  return absl::WrapUnique(new NetlinkPortKernel(dispatch, std::move(client), std::move(links)));
+}
+
+absl::StatusOr<ovs::Datapath> NetlinkPortKernel::GetDatapath(std::string_view name) {
+  return ovs::Datapaths(&client_).Get(name);
+}
+
+absl::StatusOr<ovs::Datapath> NetlinkPortKernel::CreateDatapath(const ovs::DatapathConfig& config) {
+  return ovs::Datapaths(&client_).Create(config);
+}
+
+absl::Status NetlinkPortKernel::DeleteDatapath(int dp_ifindex) {
+  return ovs::Datapaths(&client_).Delete(dp_ifindex);
+}
+
+absl::Status NetlinkPortKernel::ApplyDispatch(int dp_ifindex) {
+  return dispatch_->Apply(&client_, dp_ifindex);
+}
+
+bool NetlinkPortKernel::IsDispatchInForce(const ovs::Datapath& datapath) const {
+  return dispatch_->IsInForce(datapath);
+}
+
+std::vector<uint32_t> NetlinkPortKernel::PidsForPort() const { return dispatch_->PidsForPort(); }
+
+absl::StatusOr<std::vector<ovs::Vport>> NetlinkPortKernel::ListPorts(int dp_ifindex) {
+  return ovs::Vports(&client_).List(dp_ifindex);
+}
+
+absl::StatusOr<ovs::Vport> NetlinkPortKernel::AddPort(int dp_ifindex,
+                                                      const ovs::VportConfig& config) {
+  return ovs::Vports(&client_).Add(dp_ifindex, config);
+}
+
+absl::Status NetlinkPortKernel::SetUpcallPids(int dp_ifindex, uint32_t port_no,
+                                              std::span<const uint32_t> pids) {
+  return ovs::Vports(&client_).SetUpcallPids(dp_ifindex, port_no, pids);
+}
+
+absl::Status NetlinkPortKernel::DeletePort(int dp_ifindex, uint32_t port_no) {
+  return ovs::Vports(&client_).Delete(dp_ifindex, port_no);
+}
+
+absl::Status NetlinkPortKernel::SetLinkUp(int ifindex) { return links_.SetUp(ifindex, true); }
+
+}  // namespace sluice::port

@@ -1,0 +1,74 @@
+// What a PortManager asks of the kernel: a seam, so that tests can have it refuse what a real one
+// refuses only by accident.
+//
+// NetlinkPortKernel is the real one. Not thread-safe; used by the daemon's main loop.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/upcall/dispatch.h"
+#include "netlink/ovs/datapath.h"
+#include "netlink/ovs/vport.h"
+#include "netlink/route/links.h"
+#include "netlink/socket/client.h"
+
+namespace sluice::port {
+
+// Errors are those of ovs::Datapaths, ovs::Vports and route::Links.
+class PortKernel {
+ public:
+  virtual ~PortKernel() = default;
+
+  virtual absl::StatusOr<ovs::Datapath> GetDatapath(std::string_view name) = 0;
+  virtual absl::StatusOr<ovs::Datapath> CreateDatapath(const ovs::DatapathConfig& config) = 0;
+  virtual absl::Status DeleteDatapath(int dp_ifindex) = 0;
+  // Has the kernel send the datapath's upcalls to our handlers.
+  virtual absl::Status ApplyDispatch(int dp_ifindex) = 0;
+  virtual bool IsDispatchInForce(const ovs::Datapath& datapath) const = 0;
+  virtual std::vector<uint32_t> PidsForPort() const = 0;
+
+  virtual absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int dp_ifindex) = 0;
+  virtual absl::StatusOr<ovs::Vport> AddPort(int dp_ifindex, const ovs::VportConfig& config) = 0;
+  virtual absl::Status SetUpcallPids(int dp_ifindex, uint32_t port_no,
+                                     std::span<const uint32_t> pids) = 0;
+  virtual absl::Status DeletePort(int dp_ifindex, uint32_t port_no) = 0;
+
+  virtual absl::Status SetLinkUp(int ifindex) = 0;
+};
+
+class NetlinkPortKernel final : public PortKernel {
+ public:
+  // `dispatch` outlives it.
+  static absl::StatusOr<std::unique_ptr<NetlinkPortKernel>> Open(const upcall::Dispatch* dispatch);
+
+  // The netlink port id of the socket that changes things: events about our own doing carry it.
+  uint32_t port_id() const { return client_.transport().port_id(); }
+  absl::StatusOr<std::vector<route::Link>> ListLinks() { return links_.List(); }
+
+  absl::StatusOr<ovs::Datapath> GetDatapath(std::string_view name) override;
+  absl::StatusOr<ovs::Datapath> CreateDatapath(const ovs::DatapathConfig& config) override;
+  absl::Status DeleteDatapath(int dp_ifindex) override;
+  absl::Status ApplyDispatch(int dp_ifindex) override;
+  bool IsDispatchInForce(const ovs::Datapath& datapath) const override;
+  std::vector<uint32_t> PidsForPort() const override;
+  absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int dp_ifindex) override;
+  absl::StatusOr<ovs::Vport> AddPort(int dp_ifindex, const ovs::VportConfig& config) override;
+  absl::Status SetUpcallPids(int dp_ifindex, uint32_t port_no,
+                             std::span<const uint32_t> pids) override;
+  absl::Status DeletePort(int dp_ifindex, uint32_t port_no) override;
+  absl::Status SetLinkUp(int ifindex) override;
+
+ private:
+  NetlinkPortKernel(const upcall::Dispatch* dispatch, socket::Client client, route::Links links)
+      : dispatch_(dispatch), client_(std::move(client)), links_(std::move(links)) {}
+
+  const upcall::Dispatch* const dispatch_;
+  socket::Client client_;
+  route::Links links_;
+};
+
+}  // namespace sluice::port

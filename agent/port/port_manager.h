@@ -1,0 +1,146 @@
+// Keeps one datapath and its ports as the configuration wants them.
+//
+// Events are hints: they only mark the manager dirty. Reconcile() looks at what the kernel has,
+// compares, and acts, so that a lost or a late event does no harm. Each wanted port has a state:
+//
+//   kAbsent   its device is not there; added when it comes
+//   kAdding   the kernel refused it for now; tried again soon, at most kQuickTries times
+//   kUp       it is a port of the datapath
+//   kFailed   the kernel refuses it (`reason`); tried again when the device changes, and seldom
+//
+// What is in the datapath but not wanted:
+//   - what a reload took out of the configuration is removed;
+//   - devices found in a datapath when it is adopted are released (the device itself stays);
+//   - anything else, which someone else added or whose removal would destroy a device, is left
+//     alone: it is listed as kUnmanaged, no packet is forwarded to it, and a warning says so.
+//
+// Used by the daemon's main loop alone. Never waits but for answers of the kernel.
+//
+//   PortManager manager("br0", specs, &kernel, &links, &sink, &clock);
+//   manager.Reconcile();
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/pipeline/port_table.h"
+#include "agent/port/link_table.h"
+#include "agent/port/port_kernel.h"
+#include "agent/port/port_spec.h"
+#include "netlink/base/clock.h"
+
+namespace sluice::port {
+
+enum class PortState { kAbsent, kAdding, kUp, kFailed, kUnmanaged };
+std::string_view ToString(PortState state);
+
+struct PortStatus {
+  PortSpec spec;
+  PortState state = PortState::kAbsent;
+  std::string reason;    // why it is not kUp
+  uint32_t port_no = 0;  // of kUp and kUnmanaged
+  std::string type;      // "netdev", "internal", ...
+  friend bool operator==(const PortStatus&, const PortStatus&) = default;
+};
+
+// Is told what comes of it. Must not call back.
+class PortSink {
+ public:
+  virtual ~PortSink() = default;
+  // The ports to forward among, the local one included: after every change.
+  virtual void OnPorts(std::vector<pipeline::BridgePort> ports) = 0;
+  // The datapath is another one now; 0: there is none. Called after OnPorts(), and before upcalls
+  // are sent to our handlers.
+  virtual void OnDatapath(int dp_ifindex) = 0;
+};
+
+class PortManager {
+ public:
+  static constexpr int kQuickTries = 6;                          // at 50, 100, 200 ... ms
+  static constexpr base::MonotonicMs kSlowRetryMs = 30'000;      // of what failed
+  static constexpr base::MonotonicMs kDatapathRetryMs = 1'000;   // of a datapath that cannot be had
+  static constexpr base::MonotonicMs kReassertIntervalMs = 100;  // between two, when they pile up
+
+  // The pointers outlive it.
+  PortManager(std::string bridge, std::vector<PortSpec> wanted, PortKernel* kernel,
+              const LinkTable* links, PortSink* sink, const base::Clock* clock);
+
+  // A reload: takes effect with the next Reconcile().
+  void SetWanted(std::vector<PortSpec> wanted);
+
+  // Someone else has set the datapath's features or pids, or may have: they are set again.
+  void NoteForeignSet();
+  // Cheap, to be called every second or so: has the datapath changed without an event?
+  void Check();
+
+  // Makes the kernel's state the wanted one, as far as it can be had.
+  void Reconcile();
+  // When Reconcile() wants to be called again without an event; nullopt: it does not.
+  std::optional<base::MonotonicMs> deadline() const { return deadline_; }
+
+  // Takes the datapath away, with its ports and flows: when a reload dropped the bridge.
+  absl::Status Remove();
+
+  // Whether a port of that name is wanted.
+  bool Wants(std::string_view name) const;
+  // After SetWanted() of several managers: releases what the reload dropped, so that another may
+  // have it at once.
+  void ReleaseDropped();
+
+  const std::string& bridge() const { return bridge_; }
+  int dp_ifindex() const { return dp_ifindex_; }
+  const std::string& datapath_problem() const { return datapath_problem_; }  // empty: none
+  std::vector<PortStatus> Status() const;
+
+ private:
+  struct Entry {
+    PortStatus status;
+    bool conflict = false;  // the datapath has a port of that name and another type
+    int tries = 0;          // that failed, with the device as it is
+    std::optional<base::MonotonicMs> retry_at;
+    std::optional<route::Link> device;  // as it was when the kernel refused it
+  };
+
+  bool EnsureDatapath();
+  void LoseDatapath(std::string problem);
+  void Reassert();
+  // Compares with the kernel's list; false when that cannot be had.
+  bool Observe(std::vector<ovs::Vport>* vports);
+  void DropUnwanted(const std::vector<ovs::Vport>& vports);
+  bool MayRelease(const ovs::Vport& vport) const;
+  void FixPids(const std::vector<ovs::Vport>& vports);
+  void AddMissing();
+  bool IsDue(const Entry& entry) const;
+  void Add(Entry* entry);
+  void Refused(Entry* entry, const absl::Status& status);
+  std::string WhyRefused(const Entry& entry, const absl::Status& status) const;
+  void SetState(Entry* entry, PortState state, std::string reason);
+  void WakeAt(base::MonotonicMs when);
+  void Publish();
+
+  const std::string bridge_;
+  PortKernel* const kernel_;
+  const LinkTable* const links_;
+  PortSink* const sink_;
+  const base::Clock* const clock_;
+
+  std::vector<Entry> entries_;
+  std::set<std::string> dropped_;  // by a reload: to be removed
+  std::set<std::string> warned_;   // of which unmanaged ports
+  std::vector<PortStatus> unmanaged_;
+  std::optional<std::vector<pipeline::BridgePort>> published_;
+  int dp_ifindex_ = 0;
+  bool adopting_ = false;  // the first look at a datapath that was there
+  // Setting features and pids, again and again if need be.
+  bool reassert_ = false;
+  bool reasserted_before_ = false;
+  int last_dispatch_ifindex_ = 0;
+  base::MonotonicMs last_reassert_ = 0;
+  base::MonotonicMs last_warning_ = 0;
+  std::string datapath_problem_;
+  std::optional<base::MonotonicMs> deadline_;
+};
+
+}  // namespace sluice::port
