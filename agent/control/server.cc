@@ -1,0 +1,129 @@
+#include "agent/control/server.h"
+
+#include <fcntl.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "agent/control/sluice.grpc.pb.h"
+#include "netlink/base/counters.h"
+#include "netlink/base/status.h"
+
+namespace sluice::control {
+namespace {
+
+// Local tools ask little: an attacker who got at the socket shall not get more.
+constexpr int kMaxRequestBytes = 1 << 20;
+constexpr size_t kMaxBufferedBytes = 64 << 20;
+constexpr int kMaxThreads = 8;
+
+absl::Status MakeFolderOf(const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/'));
+  if (folder.empty() || mkdir(folder.c_str(), 0750) == 0 || errno == EEXIST)
+    return absl::OkStatus();
+  return base::ErrnoError(errno, absl::StrCat("making the control socket's folder ", folder));
+}
+
+absl::StatusOr<base::UniqueFd> Lock(const std::string& path) {
+  const std::string file = path + ".lock";
+  base::UniqueFd lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  if (!lock.valid()) return base::ErrnoError(errno, file);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return base::ErrnoError(errno, file);
+  return absl::FailedPreconditionError(
+      absl::StrCat("another sluiced serves ", path,
+                   ": stop it, or give this one another path with control.socket"));
+}
+
+}  // namespace
+
+class Server::Service final : public v1::Sluice::Service {
+ public:
+  explicit Service(Source* source) : source_(source) {}
+
+  grpc::Status GetHealth(grpc::ServerContext*, const v1::GetHealthRequest*,
+                         v1::GetHealthResponse* response) override {
+    requests_.Add();
+    *response = source_->Health();
+    return grpc::Status::OK;
+  }
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                         v1::GetStatusResponse* response) override {
+    requests_.Add();
+    *response = source_->Status();
+    return grpc::Status::OK;
+  }
+  grpc::Status GetCounters(grpc::ServerContext*, const v1::GetCountersRequest*,
+                           v1::GetCountersResponse* response) override {
+    requests_.Add();
+    for (const base::CounterReading& reading : base::Counters::Read()) {
+      v1::Counter* counter = response->add_counters();
+      counter->set_name(reading.name);
+      counter->set_help(reading.help);
+      counter->set_value(reading.value);
+    }
+    return grpc::Status::OK;
+  }
+  grpc::Status ListMacs(grpc::ServerContext*, const v1::ListMacsRequest* request,
+                        v1::ListMacsResponse* response) override {
+    requests_.Add();
+    absl::StatusOr<v1::ListMacsResponse> macs = source_->Macs(request->bridge());
+    if (!macs.ok())
+      return {static_cast<grpc::StatusCode>(macs.status().code()),
+              std::string(macs.status().message())};
+    *response = *std::move(macs);
+    return grpc::Status::OK;
+  }
+
+ private:
+  Source* const source_;
+  base::Counter& requests_ =
+      base::Counters::Get("control_requests", "Requests to the local API that were answered.");
+};
+
+Server::Server(std::string path, base::UniqueFd lock, Source* source)
+    : path_(std::move(path)), lock_(std::move(lock)), service_(std::make_unique<Service>(source)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& path, Source* source) {
+  SLUICE_RETURN_IF_ERROR(MakeFolderOf(path));
+  SLUICE_ASSIGN_OR_RETURN(base::UniqueFd lock, Lock(path));
+  auto server = absl::WrapUnique(new Server(path, std::move(lock), source));
+  SLUICE_RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+absl::Status Server::Listen() {
+  grpc::ResourceQuota quota("control");
+  quota.SetMaxThreads(kMaxThreads);
+  quota.Resize(kMaxBufferedBytes);
+  using Option = grpc::ServerBuilder::SyncServerOption;
+  grpc::ServerBuilder builder;
+  builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(Option::NUM_CQS, 1);
+  builder.SetSyncServerOption(Option::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(Option::MAX_POLLERS, 2);
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort("unix:" + path_, grpc::InsecureServerCredentials());
+  builder.RegisterService(service_.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr)
+    return absl::UnavailableError(absl::StrCat("cannot listen on the control socket ", path_));
+  if (chmod(path_.c_str(), 0660) != 0) return base::ErrnoError(errno, path_);
+  return absl::OkStatus();
+}
+
+Server::~Server() {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  unlink(path_.c_str());
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,55 @@
+// The local API: a gRPC server on a Unix socket.
+//
+// The server owns its few threads, which ask the Source; so a Source is thread-safe. A lock file
+// beside the socket (PATH.lock) makes sure that no two daemons serve one path; the socket of a
+// daemon that was killed is replaced. The socket's folder is made with mode 0750 when it is not
+// there.
+//
+//   SLUICE_ASSIGN_OR_RETURN(auto server, Server::Start("/run/sluice/sluiced.sock", &source));
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agent/control/sluice.pb.h"
+#include "netlink/base/fd.h"
+
+namespace grpc {
+class Server;
+}
+
+namespace sluice::control {
+
+// Answers what the API is asked. Called by any of the server's threads.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual v1::GetHealthResponse Health() = 0;
+  virtual v1::GetStatusResponse Status() = 0;
+  // kNotFound when there is no such bridge; an empty name stands for all.
+  virtual absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) = 0;
+};
+
+class Server {
+ public:
+  // `source` outlives it. kFailedPrecondition when another daemon serves that path; else the errno
+  // of what could not be had.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& path, Source* source);
+  // Answers what is being asked, for at most a second, and takes the socket away.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+ private:
+  class Service;
+  Server(std::string path, base::UniqueFd lock, Source* source);
+  absl::Status Listen();
+
+  const std::string path_;
+  base::UniqueFd lock_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace sluice::control

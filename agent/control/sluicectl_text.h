@@ -1,0 +1,17 @@
+// What sluicectl prints: answers of the API as text for people.
+//
+// Pure functions.
+#pragma once
+
+#include <string>
+
+#include "agent/control/sluice.pb.h"
+
+namespace sluice::control {
+
+std::string ToText(const v1::GetStatusResponse& status, const v1::GetHealthResponse& health);
+// Without `all`, only those that counted something.
+std::string ToText(const v1::GetCountersResponse& counters, bool all);
+std::string ToText(const v1::ListMacsResponse& macs);
+
+}  // namespace sluice::control
