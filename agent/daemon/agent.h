@@ -1,0 +1,112 @@
+// The whole of sluiced below its command line: starts things in order, and keeps them so.
+//
+// Start() leaves the kernel as it was when something cannot be had. Run() is the main loop: signals
+// (SIGTERM and SIGINT end it, SIGHUP reloads), events of links, ports and datapaths, timers. The
+// threads beside it are the handlers', the revalidator's and the local API's. The signals must be
+// blocked before any thread exists: BlockSignals().
+//
+// Destroying it stops the threads and leaves datapaths, ports and flows to the kernel, which
+// forwards on.
+//
+//   BlockSignals();
+//   SLUICE_ASSIGN_OR_RETURN(auto agent, Agent::Start(config, {.config_file = path}));
+//   SLUICE_RETURN_IF_ERROR(agent->Run());
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/control/server.h"
+#include "agent/daemon/bridge_runtime.h"
+#include "agent/daemon/config.h"
+#include "agent/daemon/event_loop.h"
+#include "agent/daemon/service_manager.h"
+#include "agent/daemon/status_board.h"
+#include "agent/flowcache/revalidator.h"
+#include "agent/port/link_table.h"
+#include "agent/port/port_kernel.h"
+#include "agent/upcall/dispatch.h"
+#include "agent/upcall/handler_pool.h"
+#include "netlink/base/clock.h"
+#include "netlink/route/link_events.h"
+#include "netlink/socket/event_socket.h"
+
+namespace sluice::daemon {
+
+struct AgentOptions {
+  std::string config_file;      // read again on SIGHUP
+  bool keep_log_level = false;  // the command line gave one: the file's does not count
+};
+
+// SIGTERM, SIGINT and SIGHUP go to the main loop, for this thread and those that it will make.
+void BlockSignals();
+
+class Agent {
+ public:
+  // Errors are one line for the operator, and say what to do.
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(const Config& config,
+                                                      const AgentOptions& options);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Until SIGTERM or SIGINT.
+  absl::Status Run();
+
+ private:
+  Agent(const Config& config, const AgentOptions& options) : config_(config), options_(options) {}
+
+  absl::Status OpenEvents();
+  absl::Status StartEngine();
+  absl::Status StartHandlers();
+  absl::Status WatchAll();
+  absl::Status WatchSignals();
+
+  void OnSignals();
+  void OnTick();
+  void OnLinkEvents();
+  void OnOvsEvents();
+  void OnOvsMessage(const socket::Event& event);
+  void RefreshLinks();
+  void OnChangeOutside(bool may_have_set);
+
+  void Reload();
+  void Apply(const Config& config);
+  // Puts right what is due, and tells the status board.
+  void AfterTurn();
+  void PostStatus();
+
+  BridgeRuntime* FindBridge(int dp_ifindex, std::string_view name);
+  void MarkDirty(BridgeRuntime* bridge);
+  void AdoptFlows(flowcache::DatapathFlows* flows);
+  void PublishDatapaths();
+
+  // In the order in which they depend on each other: destroyed from the end.
+  Config config_;
+  const AgentOptions options_;
+  base::SystemClock clock_;
+  ServiceManager service_manager_;
+  std::unique_ptr<EventLoop> loop_;
+  base::UniqueFd signals_;
+  std::optional<socket::EventSocket> ovs_events_;
+  std::optional<route::LinkEvents> link_events_;
+  port::LinkTable links_;
+  flowcache::Datapaths datapaths_;
+  std::unique_ptr<flowcache::Revalidator> revalidator_;
+  std::unique_ptr<upcall::HandlerPool> handlers_;
+  std::optional<upcall::Dispatch> dispatch_;
+  std::unique_ptr<port::NetlinkPortKernel> kernel_;
+  BridgeContext context_;
+  std::vector<std::unique_ptr<BridgeRuntime>> bridges_;
+  std::vector<BridgeRuntime*> dirty_;
+  std::unique_ptr<StatusBoard> board_;
+  std::unique_ptr<control::Server> server_;
+  Timer* deadline_timer_ = nullptr;
+  bool running_ = false;  // the revalidator's thread is
+};
+
+}  // namespace sluice::daemon

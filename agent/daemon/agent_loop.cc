@@ -1,0 +1,233 @@
+// The part of Agent that runs in the main loop: events, signals, timers, reloading.
+#include <linux/openvswitch.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "agent/daemon/agent.h"
+#include "agent/daemon/logging.h"
+#include "netlink/base/status.h"
+#include "netlink/ovs/datapath.h"
+#include "netlink/ovs/vport.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr base::MonotonicMs kTickMs = 1000;
+// Batches of events taken in one turn, so that a flood of them does not starve the rest.
+constexpr int kMaxBatches = 64;
+
+sigset_t OurSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+void BlockSignals() {
+  const sigset_t set = OurSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a client of the API that hangs up is no reason to die
+}
+
+absl::Status Agent::WatchAll() {
+  SLUICE_RETURN_IF_ERROR(WatchSignals());
+  SLUICE_RETURN_IF_ERROR(loop_->Watch(ovs_events_->fd(), [this] { OnOvsEvents(); }));
+  SLUICE_RETURN_IF_ERROR(loop_->Watch(link_events_->fd(), [this] { OnLinkEvents(); }));
+  SLUICE_ASSIGN_OR_RETURN(deadline_timer_, loop_->AddTimer([] {}));  // AfterTurn() does the work
+  SLUICE_ASSIGN_OR_RETURN(Timer * tick, loop_->AddTimer([this] { OnTick(); }));
+  tick->SetEvery(kTickMs);
+  if (const base::MonotonicMs interval = service_manager_.watchdog_interval(); interval > 0) {
+    SLUICE_ASSIGN_OR_RETURN(Timer * watchdog,
+                            loop_->AddTimer([this] { service_manager_.KickWatchdog(); }));
+    watchdog->SetEvery(interval);
+  }
+  loop_->SetAfterTurn([this] { AfterTurn(); });
+  return absl::OkStatus();
+}
+
+absl::Status Agent::WatchSignals() {
+  const sigset_t set = OurSignals();
+  signals_ = base::UniqueFd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_.valid()) return base::ErrnoError(errno, "signalfd");
+  return loop_->Watch(signals_.get(), [this] { OnSignals(); });
+}
+
+absl::Status Agent::Run() {
+  AfterTurn();  // what had to wait while starting
+  service_manager_.Ready();
+  spdlog::info("ready");
+  const absl::Status status = loop_->Run();
+  service_manager_.Stopping();
+  spdlog::info("stopping; the kernel forwards on with the flows that it has");
+  return status;
+}
+
+void Agent::OnSignals() {
+  signalfd_siginfo info{};
+  while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGHUP) {
+      Reload();
+    } else {
+      return loop_->Stop();
+    }
+  }
+}
+
+void Agent::OnTick() {
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->ports().Check();
+}
+
+void Agent::MarkDirty(BridgeRuntime* bridge) {
+  if (bridge != nullptr && std::find(dirty_.begin(), dirty_.end(), bridge) == dirty_.end())
+    dirty_.push_back(bridge);
+}
+
+void Agent::OnChangeOutside(bool may_have_set) {
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
+    if (may_have_set) bridge->ports().NoteForeignSet();
+    MarkDirty(bridge.get());
+  }
+}
+
+BridgeRuntime* Agent::FindBridge(int dp_ifindex, std::string_view name) {
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+    if ((dp_ifindex != 0 && bridge->ports().dp_ifindex() == dp_ifindex) ||
+        bridge->config().name == name)
+      return bridge.get();
+  return nullptr;
+}
+
+void Agent::OnLinkEvents() {
+  bool overrun = false;
+  const auto take = [&](const route::LinkEvent& event) {
+    overrun |= !links_.Apply(event);
+    for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+      if (bridge->config().name == event.link.name || bridge->ports().Wants(event.link.name))
+        MarkDirty(bridge.get());
+  };
+  for (int i = 0; i < kMaxBatches; ++i) {
+    const absl::StatusOr<size_t> received = link_events_->Receive(take);
+    if (!received.ok())
+      spdlog::error("cannot receive link events: {}", base::FromAbsl(received.status().message()));
+    if (!received.ok() || *received == 0) break;
+  }
+  if (overrun) RefreshLinks();
+}
+
+void Agent::RefreshLinks() {
+  absl::StatusOr<std::vector<route::Link>> links = kernel_->ListLinks();
+  if (links.ok()) {
+    links_.Replace(*std::move(links));
+  } else {
+    spdlog::error("cannot list links: {}", base::FromAbsl(links.status().message()));
+  }
+  OnChangeOutside(/*may_have_set=*/false);
+}
+
+void Agent::OnOvsEvents() {
+  using std::chrono::milliseconds;
+  for (int i = 0; i < kMaxBatches; ++i) {
+    const absl::StatusOr<size_t> received = ovs_events_->Receive(
+        milliseconds(0), [this](const socket::Event& event) { OnOvsMessage(event); });
+    if (!received.ok())
+      spdlog::error("cannot receive datapath events: {}",
+                    base::FromAbsl(received.status().message()));
+    if (!received.ok() || *received == 0) return;
+  }
+}
+
+void Agent::OnOvsMessage(const socket::Event& event) {
+  if (event.kind != socket::EventKind::kMessage) return OnChangeOutside(/*may_have_set=*/true);
+  if (event.message.port == kernel_->port_id()) return;  // our own doing
+  const auto generic = socket::ParseGeneric(event.message, sizeof(ovs_header));
+  if (!generic) return;
+  if (event.family == OVS_VPORT_FAMILY) {
+    const absl::StatusOr<ovs::Vport> vport = ovs::ParseVport(event.message);
+    if (vport.ok()) MarkDirty(FindBridge(vport->dp_ifindex, ""));
+    return;
+  }
+  const absl::StatusOr<ovs::Datapath> datapath = ovs::ParseDatapath(event.message);
+  if (!datapath.ok()) return;
+  BridgeRuntime* bridge = FindBridge(datapath->ifindex, datapath->name);
+  // Kernels before 4.19 tell of a SET as if it were NEW.
+  if (bridge != nullptr && generic->command != OVS_DP_CMD_DEL) bridge->ports().NoteForeignSet();
+  MarkDirty(bridge);
+}
+
+void Agent::AfterTurn() {
+  const base::MonotonicMs now = clock_.Now();
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+    if (bridge->ports().deadline().value_or(now + 1) <= now) MarkDirty(bridge.get());
+  if (!dirty_.empty()) {
+    for (BridgeRuntime* bridge : std::exchange(dirty_, {})) bridge->ports().Reconcile();
+    PostStatus();
+  }
+  std::optional<base::MonotonicMs> next;
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+    if (const auto deadline = bridge->ports().deadline())
+      next = std::min(next.value_or(*deadline), *deadline);
+  if (next) {
+    deadline_timer_->SetAt(*next);
+  } else {
+    deadline_timer_->Cancel();
+  }
+}
+
+void Agent::Reload() {
+  service_manager_.Reloading();
+  const absl::StatusOr<Config> config = LoadConfig(options_.config_file);
+  if (config.ok()) {
+    Apply(*config);
+    spdlog::info("{}: reloaded", options_.config_file);
+  } else {
+    spdlog::error("not reloaded, nothing was changed:\n{}",
+                  base::FromAbsl(config.status().message()));
+  }
+  service_manager_.Ready();
+}
+
+void Agent::Apply(const Config& config) {
+  if (config.handlers != config_.handlers || config.dispatch != config_.dispatch ||
+      config.flows != config_.flows || config.control_socket != config_.control_socket)
+    spdlog::warn("{}: handlers, dispatch, flows and control.socket change with the next start only",
+                 options_.config_file);
+  if (!options_.keep_log_level) SetLogLevel(config.log_level);
+  std::vector<std::unique_ptr<BridgeRuntime>> old = std::move(bridges_);
+  bridges_.clear();
+  for (const BridgeConfig& wanted : config.bridges) {
+    const auto known = std::find_if(old.begin(), old.end(), [&](const auto& bridge) {
+      return bridge != nullptr && bridge->config().name == wanted.name;
+    });
+    if (known == old.end()) {
+      bridges_.push_back(std::make_unique<BridgeRuntime>(wanted, &context_));
+    } else {
+      bridges_.push_back(std::move(*known));
+    }
+  }
+  // Those that are gone let go of their devices before others ask for them.
+  for (const std::unique_ptr<BridgeRuntime>& gone : old) {
+    if (gone == nullptr) continue;
+    const absl::Status status = gone->ports().Remove();
+    if (status.ok()) {
+      spdlog::info("{}: removed, as the configuration names it no more", gone->config().name);
+    } else {
+      spdlog::error("{}: cannot be removed: {}", gone->config().name,
+                    base::FromAbsl(status.message()));
+    }
+  }
+  dirty_.clear();
+  for (size_t i = 0; i < bridges_.size(); ++i) bridges_[i]->Reconfigure(config.bridges[i]);
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->ports().ReleaseDropped();
+  PublishDatapaths();
+  RefreshLinks();
+  config_ = config;
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,57 @@
+// One bridge at work: its MAC table and ports, its datapath, and the flows in that.
+//
+// Ties the PortManager, which knows what the kernel has, to the Bridge and DatapathFlows, which the
+// handlers and the revalidator work on. Used by the daemon's main loop; what it hands out as
+// shared_ptr is thread-safe by itself.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "agent/bridge/bridge.h"
+#include "agent/daemon/config.h"
+#include "agent/flowcache/datapath_flows.h"
+#include "agent/port/port_manager.h"
+
+namespace sluice::daemon {
+
+// What bridges have in common; outlives them.
+struct BridgeContext {
+  port::PortKernel* kernel = nullptr;
+  const port::LinkTable* links = nullptr;
+  const base::Clock* clock = nullptr;
+  uint32_t flow_limit = 0;
+  std::function<void()> on_generation;                   // by any thread
+  std::function<void(flowcache::DatapathFlows*)> adopt;  // before upcalls of it are answered
+  std::function<void()> on_datapaths;                    // some bridge's flows() changed
+};
+
+class BridgeRuntime final : public port::PortSink {
+ public:
+  BridgeRuntime(const BridgeConfig& config, const BridgeContext* context);
+
+  // A reload; takes effect with the next Reconcile().
+  void Reconfigure(const BridgeConfig& config);
+
+  port::PortManager& ports() { return ports_; }
+  const port::PortManager& ports() const { return ports_; }
+  const BridgeConfig& config() const { return config_; }
+  const std::shared_ptr<bridge::Bridge>& bridge() const { return bridge_; }
+  // nullptr while there is no datapath.
+  const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
+
+  void OnPorts(std::vector<pipeline::BridgePort> ports) override;
+  void OnDatapath(int dp_ifindex) override;
+
+ private:
+  std::shared_ptr<bridge::Bridge> MakeBridge() const;
+
+  BridgeConfig config_;
+  const BridgeContext* const context_;
+  std::shared_ptr<bridge::Bridge> bridge_;
+  std::shared_ptr<flowcache::DatapathFlows> flows_;
+  port::PortManager ports_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,132 @@
+#include "agent/daemon/status_board.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "netlink/base/status.h"
+#include "netlink/ovs/datapath.h"
+
+namespace sluice::daemon {
+namespace {
+
+void FillPort(const port::PortStatus& port, v1::Port* out) {
+  out->set_name(port.spec.name);
+  out->set_number(port.port_no);
+  out->set_type(port.type);
+  out->set_state(std::string(port::ToString(port.state)));
+  out->set_reason(port.reason);
+  out->set_vlan(port.spec.vlan.value_or(0));
+  for (uint16_t vlan : port.spec.trunks) out->add_trunks(vlan);
+}
+
+void AddMacs(const BridgePosting& bridge, base::MonotonicMs now, v1::ListMacsResponse* out) {
+  std::vector<bridge::MacEntry> entries = bridge.bridge->macs().List();
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.vlan, a.mac) < std::tie(b.vlan, b.mac);
+  });
+  const std::shared_ptr<const pipeline::PortTable> ports = bridge.bridge->ports();
+  for (const bridge::MacEntry& entry : entries) {
+    v1::Mac* mac = out->add_macs();
+    mac->set_bridge(bridge.name);
+    mac->set_mac(base::ToString(entry.mac));
+    mac->set_vlan(entry.vlan);
+    mac->set_port_number(entry.port_no);
+    const pipeline::BridgePort* port = ports->Find(entry.port_no);
+    if (port != nullptr) mac->set_port(port->name);
+    mac->set_age_ms(now > entry.seen ? now - entry.seen : 0);
+  }
+}
+
+}  // namespace
+
+StatusBoard::StatusBoard(const upcall::HandlerPool* handlers,
+                         const flowcache::Revalidator* revalidator, upcall::DispatchMode mode,
+                         socket::Client client, const base::Clock* clock)
+    : handlers_(handlers),
+      revalidator_(revalidator),
+      mode_(mode),
+      clock_(clock),
+      started_(clock->Now()),
+      bridges_(std::make_shared<std::vector<BridgePosting>>()),
+      client_(std::move(client)) {}
+
+void StatusBoard::Post(std::vector<BridgePosting> bridges) {
+  auto fresh = std::make_shared<const std::vector<BridgePosting>>(std::move(bridges));
+  absl::MutexLock lock(&mutex_);
+  bridges_ = std::move(fresh);
+}
+
+std::shared_ptr<const std::vector<BridgePosting>> StatusBoard::bridges() const {
+  absl::MutexLock lock(&mutex_);
+  return bridges_;
+}
+
+v1::GetHealthResponse StatusBoard::Health() {
+  v1::GetHealthResponse out;
+  for (const BridgePosting& bridge : *bridges()) {
+    if (!bridge.problem.empty())
+      out.add_problems(absl::StrCat(bridge.name, ": no datapath: ", bridge.problem));
+    for (const port::PortStatus& port : bridge.ports)
+      if (port.state == port::PortState::kFailed || port.state == port::PortState::kAdding)
+        out.add_problems(
+            absl::StrCat(bridge.name, ": port ", port.spec.name, " is not up: ", port.reason));
+  }
+  out.set_healthy(out.problems().empty());
+  return out;
+}
+
+v1::GetStatusResponse StatusBoard::Status() {
+  v1::GetStatusResponse out;
+  out.set_version(SLUICE_VERSION);
+  out.set_uptime_ms(clock_->Now() - started_);
+  out.set_dispatch_mode(std::string(upcall::ToString(mode_)));
+  out.set_revalidator_rounds(revalidator_->rounds());
+  for (const upcall::HandlerStats& stats : handlers_->stats()) {
+    v1::Handler* handler = out.add_handlers();
+    handler->set_upcalls(stats.upcalls);
+    handler->set_batches(stats.batches);
+    handler->set_overruns(stats.overruns);
+    handler->set_malformed(stats.malformed);
+  }
+  for (const BridgePosting& posting : *bridges()) {
+    v1::Bridge* bridge = out.add_bridges();
+    bridge->set_name(posting.name);
+    bridge->set_datapath_ifindex(posting.dp_ifindex);
+    bridge->set_problem(posting.problem);
+    if (posting.dp_ifindex != 0) FillDatapath(posting.dp_ifindex, bridge);
+    bridge->mutable_flows()->set_flows(posting.flows ? posting.flows->cache.size() : 0);
+    bridge->mutable_flows()->set_limit(posting.flow_limit);
+    bridge->set_macs(posting.bridge->macs().size());
+    bridge->set_mac_limit(posting.mac_limit);
+    for (const port::PortStatus& port : posting.ports) FillPort(port, bridge->add_ports());
+  }
+  return out;
+}
+
+void StatusBoard::FillDatapath(int dp_ifindex, v1::Bridge* out) {
+  absl::MutexLock lock(&client_mutex_);
+  const absl::StatusOr<ovs::Datapath> datapath = ovs::Datapaths(&client_).Get(dp_ifindex);
+  if (!datapath.ok()) return;  // it is going; the main loop is about to notice
+  v1::DatapathStats* stats = out->mutable_datapath();
+  stats->set_hit(datapath->stats.n_hit);
+  stats->set_missed(datapath->stats.n_missed);
+  stats->set_lost(datapath->stats.n_lost);
+  stats->set_flows(datapath->stats.n_flows);
+  stats->set_masks(datapath->megaflow_stats.n_masks);
+  stats->set_mask_hit(datapath->megaflow_stats.n_mask_hit);
+}
+
+absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge) {
+  v1::ListMacsResponse out;
+  bool found = bridge.empty();
+  for (const BridgePosting& posting : *bridges()) {
+    if (!bridge.empty() && posting.name != bridge) continue;
+    found = true;
+    AddMacs(posting, clock_->Now(), &out);
+  }
+  if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  return out;
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,63 @@
+// What the local API tells: the main loop posts what it knows, the API's threads read it.
+//
+// Thread-safe. Numbers that change all the time are asked for when they are wanted: those of the
+// kernel with a socket of the board's own, by GET requests alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "agent/bridge/bridge.h"
+#include "agent/control/server.h"
+#include "agent/flowcache/datapath_flows.h"
+#include "agent/flowcache/revalidator.h"
+#include "agent/port/port_manager.h"
+#include "agent/upcall/dispatch.h"
+#include "agent/upcall/handler_pool.h"
+#include "netlink/socket/client.h"
+
+namespace sluice::daemon {
+
+struct BridgePosting {
+  std::string name;
+  int dp_ifindex = 0;
+  std::string problem;
+  uint32_t mac_limit = 0;
+  uint32_t flow_limit = 0;
+  std::vector<port::PortStatus> ports;
+  std::shared_ptr<const bridge::Bridge> bridge;
+  std::shared_ptr<const flowcache::DatapathFlows> flows;
+};
+
+class StatusBoard final : public control::Source {
+ public:
+  // The pointers outlive it.
+  StatusBoard(const upcall::HandlerPool* handlers, const flowcache::Revalidator* revalidator,
+              upcall::DispatchMode mode, socket::Client client, const base::Clock* clock);
+
+  void Post(std::vector<BridgePosting> bridges);
+
+  v1::GetHealthResponse Health() override;
+  v1::GetStatusResponse Status() override;
+  absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) override;
+
+ private:
+  std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
+  void FillDatapath(int dp_ifindex, v1::Bridge* out);
+
+  const upcall::HandlerPool* const handlers_;
+  const flowcache::Revalidator* const revalidator_;
+  const upcall::DispatchMode mode_;
+  const base::Clock* const clock_;
+  const base::MonotonicMs started_;
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const std::vector<BridgePosting>> bridges_ ABSL_GUARDED_BY(mutex_);
+  absl::Mutex client_mutex_;
+  socket::Client client_ ABSL_GUARDED_BY(client_mutex_);
+};
+
+}  // namespace sluice::daemon
