@@ -148,24 +148,39 @@ void EncodeSet(const Table& table, const Row* parent, unsigned level, const void
     if (unknown.parent == parent && unknown.level == level) writer->PutRaw(unknown.raw);
 }
 
+bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const void* mask,
+                   Writer* writer);
+
+// The mask of a nested set; returns whether anything was written. `tag` is a row of a tag in front
+// of the next level that is matched, or null: then the inside must be there too, and not empty, as
+// the kernel does not see attributes whose bytes are all zero (flow_netlink.c,
+// parse_flow_mask_nlattrs).
+bool EncodeMaskNested(const Table& table, const Row& row, const Row* tag, unsigned level,
+                      const void* key, const void* mask, Writer* writer) {
+  const size_t start = writer->BeginNested(row.type);
+  const bool further_in = row.slot.where == Slot::Where::kLevel;
+  bool wrote = further_in ? EncodeMaskSet(table, level + 1, key, mask, writer)
+                          : EncodeMaskSet(*row.nested, 0, At(key, row.slot.offset),
+                                          At(mask, row.slot.offset), writer);
+  if (!wrote && further_in && tag != nullptr) {
+    static constexpr uint8_t kWildcard[sizeof(uint64_t)] = {};
+    writer->Put(tag->type, ByteView(kWildcard, tag->size));
+    wrote = true;
+  }
+  wrote ? writer->EndNested(start) : writer->Abandon(start);
+  return wrote;
+}
+
 // Returns whether anything was written.
 bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const void* mask,
                    Writer* writer) {
   bool wrote = false;
-  bool wrote_leveled =
-      false;  // a tag whose inside the next level is: neither goes without the other
+  const Row* tag = nullptr;
   for (const Row& row : table.rows) {
     if (!IsPresent(table, key, row.type, level)) continue;
     const Slot::Where where = row.slot.where;
     if (where == Slot::Where::kStruct || where == Slot::Where::kLevel) {
-      const size_t start = writer->BeginNested(row.type);
-      const bool inner = where == Slot::Where::kStruct
-                             ? EncodeMaskSet(*row.nested, 0, At(key, row.slot.offset),
-                                             At(mask, row.slot.offset), writer)
-                             : EncodeMaskSet(table, level + 1, key, mask, writer);
-      const bool keep = inner || (where == Slot::Where::kLevel && wrote_leveled);
-      keep ? writer->EndNested(start) : writer->Abandon(start);
-      wrote |= keep;
+      wrote |= EncodeMaskNested(table, row, tag, level, key, mask, writer);
     } else if (row.kind == Kind::kFlag) {
       if (!IsPresent(table, mask, row.type, level)) continue;
       writer->PutFlag(row.type);
@@ -173,7 +188,7 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
     } else if (ByteView bytes = SlotBytes(row, mask, level); !base::IsAllZeros(bytes)) {
       writer->Put(row.type, bytes);
       wrote = true;
-      wrote_leveled |= row.slot.level_stride != 0;
+      if (row.slot.level_stride != 0 && tag == nullptr) tag = &row;
     }
   }
   return wrote;

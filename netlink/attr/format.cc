@@ -172,6 +172,11 @@ void AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOpti
         return base::AppendHex(value, out);
       }
       if (row.kind == Kind::kList) return AppendList(*row.nested, value, inner, out);
+      const size_t start = out->size();
+      AppendSet(*row.nested, value, mask, inner, out);
+      if (out->size() != start || !row.keep_empty || options.verbose) return;
+      // The kernel takes a set that is there but empty for one that is not there.
+      inner.verbose = true;
       return AppendSet(*row.nested, value, mask, inner, out);
     }
     case Kind::kFlag:

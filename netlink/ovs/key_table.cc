@@ -473,6 +473,7 @@ constexpr Row kKeyRows[] = {
      .kind = Kind::kSet,
      .nested = &kKeyTable,
      .slot = attr::Level(),
+     .keep_empty = true,
      .since = "3.3",
      .doc = "What is behind a VLAN tag; once more inside itself for two tags (QinQ, since 4.9)."},
     {.type = OVS_KEY_ATTR_NSH,

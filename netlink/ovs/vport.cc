@@ -227,7 +227,8 @@ std::string VportTypeName(uint32_t type) {
 
 absl::StatusOr<Vport> Vports::Add(int dp_ifindex, const VportConfig& config) {
   SLUICE_ASSIGN_OR_RETURN(const socket::Family* family, Resolve(client_, OVS_VPORT_FAMILY));
-  socket::Request request = OvsRequest(*family, OVS_VPORT_CMD_NEW, NLM_F_ECHO, dp_ifindex, "vport add");
+  socket::Request request =
+      OvsRequest(*family, OVS_VPORT_CMD_NEW, NLM_F_ECHO, dp_ifindex, "vport add");
   attr::Writer& writer = request.attributes();
   writer.Put(OVS_VPORT_ATTR_TYPE, config.type);
   writer.PutString(OVS_VPORT_ATTR_NAME, config.name);
