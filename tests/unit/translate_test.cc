@@ -1,0 +1,270 @@
+// What the learning switch decides, and which bits it read for that.
+#include "agent/translate/translate.h"
+
+#include "agent/bridge/bridge.h"
+#include "agent/bridge/mac_table.h"
+#include "agent/flowcache/flow_cache.h"
+#include "netlink/attr/text.h"
+#include "tests/support/test.h"
+
+namespace sluice {
+namespace {
+
+using pipeline::BridgePort;
+using pipeline::PortTable;
+using translate::Translation;
+using translate::Verdict;
+
+ovs::FlowKey Key(std::string_view text) {
+  auto parsed = attr::ParseSet(ovs::kKeyTable, text, {});
+  REQUIRE_OK(parsed);
+  ovs::FlowKey key;
+  attr::Unknowns unknowns;
+  REQUIRE_FALSE(ovs::DecodeFlowKey(parsed->value, &key, &unknowns));
+  return key;
+}
+
+std::string MaskText(const ovs::FlowKey& key, const ovs::FlowKey& mask) {
+  base::ByteVector value, mask_bytes;
+  attr::Writer values(&value), masks(&mask_bytes);
+  ovs::EncodeFlowKey(key, nullptr, &values);
+  ovs::EncodeFlowMask(key, mask, &masks);
+  std::string text;
+  attr::AppendSet(ovs::kKeyTable, value, attr::MaskView::Of(mask_bytes), {}, &text);
+  return text;
+}
+
+std::string ActionsText(const Translation& translation) {
+  std::string text;
+  attr::AppendList(ovs::kActionTable, translation.actions.bytes(), {}, &text);
+  return text;
+}
+
+// Address 0a:..:0N was seen on port N, in VLAN 0 and in VLAN 10.
+class KnownMacs final : public translate::MacLookup {
+ public:
+  std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override {
+    if ((vlan != 0 && vlan != 10) || mac.bytes[0] != 0x0a || mac.bytes[5] > 5) return std::nullopt;
+    return mac.bytes[5];
+  }
+};
+
+struct Case {
+  const char* what;
+  const char* key;
+  Verdict verdict;
+  const char* actions;
+  const char* flow;  // key under the mask; null: nothing is installed
+};
+
+// Port 0 is local; 1 and 2 are trunks of everything, 3 and 4 access ports of VLAN 10, 5 a trunk of
+// 10 and 20 only.
+const std::vector<BridgePort> kPorts = {
+    {.port_no = 0, .name = "br0"},
+    {.port_no = 1, .name = "p1"},
+    {.port_no = 2, .name = "p2"},
+    {.port_no = 3, .name = "p3", .access_vlan = 10},
+    {.port_no = 4, .name = "p4", .access_vlan = 10},
+    {.port_no = 5, .name = "p5", .trunks = {10, 20}},
+};
+
+#define MAC(n) "0a:00:00:00:00:0" #n
+#define UNTAGGED(in, src, dst)                            \
+  "recirc_id(0),in_port(" in "),eth(src=" src ",dst=" dst \
+  "),eth_type(0x0800),ipv4(proto=6),tcp(dst=80)"
+#define TAGGED(in, vid, src, dst)                                                            \
+  "recirc_id(0),in_port(" in "),eth(src=" src ",dst=" dst "),eth_type(0x8100),vlan(vid=" vid \
+  ",pcp=3),encap(eth_type(0x88b5))"
+
+const Case kCases[] = {
+    {"a known destination gets one output", UNTAGGED("1", MAC(1), MAC(2)), Verdict::kForward, "2",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(2) ")"},
+    {"a broadcast goes to all ports of its VLAN but the one it came from",
+     UNTAGGED("1", MAC(1), "ff:ff:ff:ff:ff:ff"), Verdict::kFlood, "0,2",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=ff:ff:ff:ff:ff:ff)"},
+    {"an unknown destination is flooded, but no flow is pinned",
+     UNTAGGED("1", MAC(1), "0a:00:00:00:00:99"), Verdict::kFloodUnknown, "0,2", nullptr},
+    {"a packet back to its own port is dropped", UNTAGGED("2", MAC(1), MAC(2)),
+     Verdict::kDropSamePort, "drop", "recirc_id(0),in_port(2),eth(src=" MAC(1) ",dst=" MAC(2) ")"},
+    {"link-local protocols are not forwarded, whoever sends them",
+     UNTAGGED("1", MAC(1), "01:80:c2:00:00:0e"), Verdict::kDropReserved, "drop",
+     "recirc_id(0),in_port(1),eth(dst=01:80:c2:00:00:0e)"},
+    {"their neighbours in the address space are", UNTAGGED("1", MAC(1), "01:80:c2:00:00:10"),
+     Verdict::kFlood, "0,2", "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=01:80:c2:00:00:10)"},
+    {"an unknown port installs nothing", UNTAGGED("9", MAC(1), MAC(2)), Verdict::kDropUnknownPort,
+     "drop", nullptr},
+    {"from access port to access port: no tag", UNTAGGED("3", MAC(3), MAC(4)), Verdict::kForward,
+     "4", "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=" MAC(4) ")"},
+    {"from access port to trunk: a tag is put on", UNTAGGED("3", MAC(3), MAC(1)), Verdict::kForward,
+     "push_vlan(vid=10,pcp=0),1", "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=" MAC(1) ")"},
+    {"from trunk to access port: the tag is taken off", TAGGED("1", "10", MAC(1), MAC(3)),
+     Verdict::kForward, "pop_vlan,3",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(
+         3) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+    {"from trunk to trunk: the tag stays", TAGGED("1", "10", MAC(1), MAC(2)), Verdict::kForward,
+     "2",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(
+         2) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+    {"a flood changes the packet once: untagged ports of its VLAN first",
+     UNTAGGED("3", MAC(3), "ff:ff:ff:ff:ff:ff"), Verdict::kFlood,
+     "4,push_vlan(vid=10,pcp=0),0,1,2,5",
+     "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=ff:ff:ff:ff:ff:ff)"},
+    {"a tagged packet is no access port's", TAGGED("3", "10", MAC(3), MAC(4)), Verdict::kDropVlan,
+     "drop",
+     "recirc_id(0),in_port(3),eth(dst=" MAC(
+         4) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+    {"a priority tag is no VLAN", TAGGED("3", "0", MAC(3), MAC(4)), Verdict::kForward, "pop_vlan,4",
+     "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=" MAC(
+         4) "),eth_type(0x8100),vlan(vid=0),encap(eth_type(0x88b5/0))"},
+    {"a trunk takes its VLANs only", UNTAGGED("5", MAC(5), MAC(1)), Verdict::kDropVlan, "drop",
+     "recirc_id(0),in_port(5),eth(dst=" MAC(1) ")"},
+    {"an address seen on a port that does not carry the VLAN is unknown",
+     UNTAGGED("1", MAC(1), MAC(5)), Verdict::kFloodUnknown, "0,2", nullptr},
+};
+
+TEST_CASE("translate: decisions of the learning switch, and their masks") {
+  const PortTable ports(kPorts);
+  const KnownMacs macs;
+  Translation translation;
+  for (const Case& test : kCases) {
+    INFO(test.what);
+    const ovs::FlowKey key = Key(test.key);
+    translate::Translate(key, ports, macs, &translation);
+    CHECK(translate::ToString(translation.verdict) == translate::ToString(test.verdict));
+    CHECK(ActionsText(translation) == test.actions);
+    CHECK(translation.install == (test.flow != nullptr));
+    if (test.flow != nullptr) CHECK(MaskText(key, translation.mask) == test.flow);
+  }
+}
+
+// A small generator: the same packets in every run.
+class Random {
+ public:
+  uint32_t Next() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<uint32_t>(state_ >> 16);
+  }
+  uint32_t Below(uint32_t n) { return Next() % n; }
+
+ private:
+  uint64_t state_ = 0x9e3779b97f4a7c15;
+};
+
+ovs::FlowKey RandomKey(Random* random) {
+  static constexpr const char* kVlans[] = {"0", "10", "20", "30"};
+  static constexpr const char* kMacs[] = {MAC(1),
+                                          MAC(2),
+                                          MAC(3),
+                                          MAC(5),
+                                          "0a:00:00:00:00:99",
+                                          "ff:ff:ff:ff:ff:ff",
+                                          "01:80:c2:00:00:02"};
+  const std::string in = std::to_string(random->Below(8));
+  const std::string eth =
+      std::string("eth(src=") + kMacs[random->Below(5)] + ",dst=" + kMacs[random->Below(7)] + "),";
+  const std::string ip = "eth_type(0x0800),ipv4(ttl=" + std::to_string(random->Below(256)) +
+                         ",proto=17),udp(src=" + std::to_string(random->Below(65536)) + ")";
+  const std::string head = "recirc_id(0),in_port(" + in + ")," + eth;
+  if (random->Below(2) == 0) return Key(head + ip);
+  return Key(head + "eth_type(0x8100),vlan(vid=" + kVlans[random->Below(4)] +
+             ",pcp=" + std::to_string(random->Below(8)) + "),encap(" + ip + ")");
+}
+
+TEST_CASE("translate: packets that are equal under the mask get the same decision") {
+  const PortTable ports(kPorts);
+  const KnownMacs macs;
+  Random random;
+  std::vector<ovs::FlowKey> keys;
+  for (int i = 0; i < 300; ++i) keys.push_back(RandomKey(&random));
+  Translation of_a, of_b;
+  int compared = 0;
+  for (const ovs::FlowKey& a : keys) {
+    translate::Translate(a, ports, macs, &of_a);
+    for (const ovs::FlowKey& b : keys) {
+      // The kernel always matches whether there is a tag.
+      if (a.vlans() != b.vlans() || !ovs::MatchesUnder(a, b, of_a.mask)) continue;
+      translate::Translate(b, ports, macs, &of_b);
+      CHECK(of_a.actions == of_b.actions);
+      CHECK(of_a.verdict == of_b.verdict);
+      CHECK(of_a.install == of_b.install);
+      ++compared;
+    }
+  }
+  CHECK(compared > 1000);
+}
+
+TEST_CASE("MAC table: learning, moves, aging, room") {
+  bridge::MacTable table(/*aging_ms=*/1000, /*limit=*/64);
+  const base::Mac a{{0x0a, 0, 0, 0, 0, 1}};
+  CHECK_FALSE(table.Find(0, a));
+  CHECK_FALSE(table.Learn(0, a, 1, 100));  // new is not moved
+  CHECK(table.Find(0, a) == 1u);
+  CHECK_FALSE(table.Find(10, a));          // another VLAN is another address
+  CHECK(table.Learn(0, a, 2, 200));        // moved
+  CHECK_FALSE(table.Learn(0, a, 1, 150));  // an old sighting changes nothing
+  CHECK(table.Find(0, a) == 2u);
+  CHECK(table.Expire(1199) == 0);
+  CHECK_FALSE(table.Learn(0, a, 2, 1000));
+  CHECK(table.Expire(1999) == 0);
+  CHECK(table.Expire(2001) == 1);
+  CHECK(table.size() == 0);
+  for (uint8_t i = 0; i < 200; ++i) table.Learn(0, {{0x0a, 0, 0, 0, 1, i}}, 3, 3000u + i);
+  CHECK(table.size() <= 64);
+  CHECK(table.ForgetPort(3) > 0);
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("bridge: what can make a flow wrong raises the generation") {
+  base::FakeClock clock(1000);
+  bridge::Bridge bridge({.name = "br0", .mac_aging_ms = 100}, &clock);
+  int told = 0;
+  bridge.SetChangeListener([&] { ++told; });
+  uint64_t generation = bridge.generation();
+  auto raised = [&] {
+    return bridge.generation() > std::exchange(generation, bridge.generation());
+  };
+  bridge.SetPorts(kPorts);
+  CHECK(raised());
+  bridge.Learn({{{0x0a, 0, 0, 0, 0, 1}}, 0, 1}, 1000);
+  CHECK_FALSE(raised());  // unknown destinations have no flows
+  bridge.Learn({{{0x0a, 0, 0, 0, 0, 1}}, 0, 2}, 1001);
+  CHECK(raised());  // moved
+  clock.Advance(500);
+  bridge.ExpireMacs();
+  CHECK(raised());
+  bridge.ExpireMacs();
+  CHECK_FALSE(raised());
+  CHECK(told == 3);
+}
+
+TEST_CASE("flow cache: what is put, and what only executed") {
+  flowcache::FlowCache cache(/*limit=*/2);
+  const ovs::Ufid one{{1}}, two{{2}}, three{{3}};
+  flowcache::CachedFlow flow;
+  flow.installed = 1000;
+  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);
+  CHECK(cache.Add(one, flow) == flowcache::AddResult::kThere);
+  flow.installed += flowcache::FlowCache::kSettleMs;
+  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);  // it misses still: perhaps lost
+  flow.actions = {1};
+  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);  // it does something else now
+  CHECK(cache.Add(two, flow) == flowcache::AddResult::kPut);
+  CHECK(cache.Add(three, flow) == flowcache::AddResult::kFull);
+  cache.Remove(one);
+  CHECK(cache.size() == 1);
+  CHECK(cache.Add(three, flow) == flowcache::AddResult::kPut);
+}
+
+TEST_CASE("flow identifiers depend on key and mask alone") {
+  const base::ByteVector a = {1, 2, 3}, b = {1, 2, 4};
+  CHECK(flowcache::UfidOf(a, b) == flowcache::UfidOf(a, b));
+  CHECK_FALSE(flowcache::UfidOf(a, b) == flowcache::UfidOf(b, a));
+  CHECK_FALSE(flowcache::UfidOf(a, b) == flowcache::UfidOf(a, a));
+  // The same in every run: a restarted agent finds its flows again.
+  CHECK(ovs::ToString(flowcache::UfidOf(a, b)) == "ff677187-48b5-1620-4a8a-bf680a6d6d30");
+}
+
+}  // namespace
+}  // namespace sluice
