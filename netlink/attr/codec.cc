@@ -42,7 +42,6 @@ class Decoder {
  private:
   Fault One(ByteView bytes, const Attribute& attribute) {
     const Row* row = table_.Find(attribute.type);
-    if (row != nullptr && row->kind == Kind::kReserved) return {};
     if (row == nullptr || !Fits(*row, attribute.payload.size())) {
       if (row != nullptr && attribute.payload.size() < row->size)
         return FaultAt(Fault::Kind::kTooShort, attribute);
@@ -51,6 +50,10 @@ class Decoder {
     }
     if (IsPresent(table_, out_, row->type, level_))
       return FaultAt(Fault::Kind::kRepeated, attribute);
+    if (IsTaken(*row)) {
+      Keep(bytes, attribute);
+      return {};
+    }
     if (Fault fault = Place(*row, attribute)) return fault;
     SetPresent(table_, out_, row->type, level_);
     return {};
@@ -58,12 +61,21 @@ class Decoder {
 
   // Whether the struct has room for a payload of this size.
   static bool Fits(const Row& row, size_t size) {
-    if (row.slot.where == Slot::Where::kNone) return row.kind == Kind::kFlag;
+    if (row.kind == Kind::kFlag) return size == 0;
+    if (row.slot.where == Slot::Where::kNone) return false;
     if (row.slot.where == Slot::Where::kCopy)
       return row.grows ? size >= row.size : size == row.size;
     if (row.slot.where == Slot::Where::kBuffer)
       return size <= row.slot.capacity && (row.size == 0 || size % row.size == 0);
     return true;
+  }
+
+  // Whether the struct's one place for the attribute is filled from another level.
+  bool IsTaken(const Row& row) const {
+    if (row.slot.level_stride != 0 || row.slot.where == Slot::Where::kLevel) return false;
+    for (unsigned level = 0; level < table_.levels; ++level)
+      if (row.kind != Kind::kFlag && IsPresent(table_, out_, row.type, level)) return true;
+    return false;
   }
 
   Fault Place(const Row& row, const Attribute& attribute) {
@@ -116,13 +128,14 @@ class Decoder {
   Unknowns* unknowns_;
 };
 
-// The bytes of a row that is no nested set, as they are in the struct.
-ByteView SlotBytes(const Row& row, const void* object, unsigned level) {
+// The bytes of a row that is no nested set, as they are in the struct; `sized_by` is the struct
+// that says how much of a buffer is used.
+ByteView SlotBytes(const Row& row, const void* object, const void* sized_by, unsigned level) {
   const uint8_t* const from = At(object, SlotOffset(row.slot, level));
   if (row.slot.where == Slot::Where::kCopy) return {from, row.size};
   if (row.slot.where == Slot::Where::kView) return base::Load<ByteView>(from);
   if (row.slot.where == Slot::Where::kBuffer)
-    return {from, base::Load<uint16_t>(At(object, row.slot.length_offset))};
+    return {from, base::Load<uint16_t>(At(sized_by, row.slot.length_offset))};
   return {};
 }
 
@@ -137,10 +150,10 @@ void EncodeSet(const Table& table, const Row* parent, unsigned level, const void
       auto nest = writer->Nest(row.type);
       EncodeSet(table, parent, level + 1, in, unknowns, writer);
     } else if (row.kind == Kind::kString) {
-      const ByteView text = SlotBytes(row, in, level);
+      const ByteView text = SlotBytes(row, in, in, level);
       writer->PutString(row.type, {reinterpret_cast<const char*>(text.data()), text.size()});
     } else {
-      writer->Put(row.type, SlotBytes(row, in, level));
+      writer->Put(row.type, SlotBytes(row, in, in, level));
     }
   }
   if (unknowns == nullptr) return;
@@ -185,7 +198,7 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
       if (!IsPresent(table, mask, row.type, level)) continue;
       writer->PutFlag(row.type);
       wrote = true;
-    } else if (ByteView bytes = SlotBytes(row, mask, level); !base::IsAllZeros(bytes)) {
+    } else if (ByteView bytes = SlotBytes(row, mask, key, level); !base::IsAllZeros(bytes)) {
       writer->Put(row.type, bytes);
       wrote = true;
       if (row.slot.level_stride != 0 && tag == nullptr) tag = &row;

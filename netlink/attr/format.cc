@@ -1,130 +1,15 @@
 // Text from attributes.
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdio>
+#include <vector>
 
+#include "netlink/attr/field_text.h"
 #include "netlink/attr/masks.h"
 #include "netlink/attr/text.h"
-#include "netlink/base/address.h"
+#include "netlink/attr/wire.h"
 
 namespace sluice::attr {
 namespace {
-
-void AppendDigits(uint64_t value, int base, std::string* out) {
-  char digits[24];
-  out->append(digits, std::to_chars(digits, digits + sizeof(digits), value, base).ptr);
-}
-
-void AppendBigHex(const uint8_t* bytes, size_t size, std::string* out) {
-  std::string digits;
-  base::AppendHex({bytes, size}, &digits);
-  const size_t first = digits.find_first_not_of('0');
-  if (first == std::string::npos) {
-    out->push_back('0');
-    return;
-  }
-  out->append("0x").append(digits, first, std::string::npos);
-}
-
-// Bits by name: est|trk, the rest as one number; 0 for none.
-void AppendFlagNames(const Field& field, uint64_t value, std::string* out) {
-  const char* separator = "";
-  for (const Name& name : field.names) {
-    if ((value & name.value) == 0) continue;
-    out->append(separator).append(name.name);
-    separator = "|";
-    value &= ~uint64_t{name.value};
-  }
-  if (value != 0 || *separator == '\0') {
-    out->append(separator);
-    AppendNumber(value, Format::kHex, out);
-  }
-}
-
-// +est-new; false when the mask has bits that have no name.
-bool AppendSignedFlags(const Field& field, uint64_t value, uint64_t mask, std::string* out) {
-  uint64_t named = 0;
-  for (const Name& name : field.names) named |= name.value;
-  if ((mask & ~named) != 0) return false;
-  for (const Name& name : field.names) {
-    if ((mask & name.value) == 0) continue;
-    out->push_back((value & name.value) != 0 ? '+' : '-');
-    out->append(name.name);
-  }
-  return true;
-}
-
-void AppendInteger(const Field& field, uint64_t value, const TextOptions& options,
-                   std::string* out) {
-  if (field.format == Format::kPort && options.ports != nullptr) {
-    if (auto name = options.ports->NameOf(static_cast<uint32_t>(value)); !name.empty()) {
-      out->append(name);
-      return;
-    }
-  } else if (field.format == Format::kEnum) {
-    for (const Name& name : field.names)
-      if (name.value == value) {
-        out->append(name.name);
-        return;
-      }
-  } else if (field.format == Format::kFraction) {
-    return AppendFraction(static_cast<uint32_t>(value), out);
-  } else if (field.format == Format::kFlags) {
-    return AppendFlagNames(field, value, out);
-  }
-  AppendNumber(value, field.format, out);
-}
-
-// "value" or "value/mask". `mask` is null for an exact value.
-void AppendField(const Field& field, const uint8_t* value, const uint8_t* mask, bool always_mask,
-                 const TextOptions& options, std::string* out) {
-  if (IsByteField(field)) {
-    AppendBytes(field, value + field.offset, out);
-    if (mask == nullptr) return;
-    const ByteView mask_bytes(mask + field.offset, field.size);
-    if (!always_mask && base::IsAllOnes(mask_bytes)) return;
-    out->push_back('/');
-    AppendBytes(field, mask_bytes.data(), out);
-    return;
-  }
-  const uint64_t number = LoadField(field, value);
-  const uint64_t full = FullMask(field);
-  const uint64_t mask_number = mask != nullptr ? LoadField(field, mask) : full;
-  if (mask_number == full && !always_mask) return AppendInteger(field, number, options, out);
-  if (field.format == Format::kFlags && mask_number != 0 && (number & ~mask_number) == 0 &&
-      AppendSignedFlags(field, number, mask_number, out))
-    return;
-  if (field.format == Format::kFlags) {
-    AppendNumber(number, Format::kHex, out);
-  } else {
-    AppendInteger(field, number, options, out);
-  }
-  out->push_back('/');
-  AppendNumber(mask_number, Format::kHex, out);
-}
-
-bool IsImplied(const Field& field, const uint8_t* value, const uint8_t* mask) {
-  return field.implied && LoadField(field, value) == *field.implied &&
-         (mask == nullptr || LoadField(field, mask) == FullMask(field));
-}
-
-// The fields of one element; returns whether anything was written.
-bool AppendElement(const Row& row, const uint8_t* value, const uint8_t* mask, bool comma,
-                   const TextOptions& options, std::string* out) {
-  for (const Field& field : row.fields) {
-    // A field with an implied value is told by its absence: it is written whenever it differs.
-    if (field.implied ? IsImplied(field, value, mask) : !options.verbose && IsWild(field, mask))
-      continue;
-    if (comma) out->push_back(',');
-    comma = true;
-    if (!field.name.empty()) out->append(field.name).push_back('=');
-    AppendField(field, value, mask, row.paired && row.style == Style::kAssign, options, out);
-  }
-  return comma;
-}
 
 void AppendHexList(ByteView bytes, std::string* out) {
   const char* separator = "";
@@ -139,7 +24,7 @@ void AppendHexList(ByteView bytes, std::string* out) {
 void AppendUnknown(const Table& table, const Attribute& attribute, MaskView mask,
                    std::string* out) {
   out->append(table.unknown);
-  AppendDigits(attribute.type, 10, out);
+  AppendNumber(attribute.type, Format::kDec, out);
   out->push_back('(');
   AppendHexList(attribute.payload, out);
   if (!mask.exact) {
@@ -149,128 +34,66 @@ void AppendUnknown(const Table& table, const Attribute& attribute, MaskView mask
   out->push_back(')');
 }
 
-void AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
+// Whether a string is one token and ends where its payload does.
+bool AppendString(ByteView value, std::string* out) {
+  if (value.empty() || value.back() != 0) return false;
+  const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size() - 1);
+  constexpr std::string_view kSeparators = ",()/{}=";
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return c > ' ' && c < 0x7f && kSeparators.find(c) == std::string_view::npos;
+  });
+  if (plain) out->append(text);
+  return plain;
+}
+
+bool AppendNested(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
+                  std::string* out) {
+  TextOptions inner = options;
+  if (++inner.depth > kMaxTextDepth) return false;
+  if (row.kind == Kind::kList) {
+    AppendList(*row.nested, value, inner, out);
+    return true;
+  }
+  const size_t start = out->size();
+  AppendSet(*row.nested, value, mask, inner, out);
+  if (out->size() == start && row.keep_empty && !options.verbose) {
+    // The kernel takes a set that is there but empty for one that is not there.
+    inner.verbose = true;
+    AppendSet(*row.nested, value, mask, inner, out);
+  }
+  return true;
+}
+
+bool AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                    std::string* out) {
   switch (row.kind) {
     case Kind::kFields:
     case Kind::kArray:
-      return AppendFields(row, value, mask, options, out);
+      if (row.kind == Kind::kFields && value.size() != (row.paired ? 2u : 1u) * row.size)
+        return false;
+      if (!IsCovered(row, value)) return false;
+      AppendFields(row, value, mask, options, out);
+      return true;
     case Kind::kString:
-      value = value.first(
-          static_cast<size_t>(std::find(value.begin(), value.end(), uint8_t{0}) - value.begin()));
-      out->append(reinterpret_cast<const char*>(value.data()), value.size());
-      return;
+      return AppendString(value, out);
     case Kind::kBytes:
+      // Only bytes of an unknown attribute have a mask in text.
+      if (!mask.exact && !base::IsAllOnes(PaddedMask(mask, value.size()).bytes())) return false;
       if (row.style == Style::kAssign) out->append("0x");
       base::AppendHex(value, out);
-      return;
+      return true;
     case Kind::kSet:
-    case Kind::kList: {
-      TextOptions inner = options;
-      if (++inner.depth > kMaxTextDepth) {
-        out->append("nested too deep: ");
-        return base::AppendHex(value, out);
-      }
-      if (row.kind == Kind::kList) return AppendList(*row.nested, value, inner, out);
-      const size_t start = out->size();
-      AppendSet(*row.nested, value, mask, inner, out);
-      if (out->size() != start || !row.keep_empty || options.verbose) return;
-      // The kernel takes a set that is there but empty for one that is not there.
-      inner.verbose = true;
-      return AppendSet(*row.nested, value, mask, inner, out);
-    }
+    case Kind::kList:
+      return AppendNested(row, value, mask, options, out);
     case Kind::kFlag:
     case Kind::kReserved:
-      return;
+      return true;
   }
+  return false;
 }
 
-// Flags gathered under one name: flags(df|csum), or flags(+df-csum) when the mask selects only
-// some.
-void AppendGatheredFlags(const Table& table, ByteView attributes, MaskView mask, std::string* out) {
-  std::string plain, with_sign;
-  bool all = true, any = false;
-  for (const Row& row : table.rows) {
-    if (row.kind != Kind::kFlag) continue;
-    const bool set = Find(attributes, row.type).data() != nullptr;
-    const bool selected = mask.exact || Find(mask.bytes, row.type).data() != nullptr;
-    all &= selected;
-    any |= mask.exact ? set : selected;
-    if (set) plain.append(plain.empty() ? "" : "|").append(row.name);
-    if (selected) with_sign.append(set ? "+" : "-").append(row.name);
-  }
-  if (!any) return;
-  if (!out->empty() && out->back() != '(') out->push_back(',');
-  out->append(table.flags_name).push_back('(');
-  out->append(all && !plain.empty() ? plain : with_sign).push_back(')');
-}
-
-void AppendLeftover(const AttributeWalk& walk, std::string* out) {
-  const ByteView leftover = walk.leftover();
-  if (leftover.empty()) return;
-  out->append(",***");
-  AppendDigits(leftover.size(), 10, out);
-  out->append(" leftover bytes*** (");
-  base::AppendHex(leftover, out);
-  out->push_back(')');
-}
-
-}  // namespace
-
-void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out) {
-  switch (field.format) {
-    case Format::kMac:
-      return base::AppendMac(bytes, out);
-    case Format::kIpv4:
-      return base::AppendIpv4(bytes, out);
-    case Format::kIpv6:
-      return base::AppendIpv6(bytes, out);
-    default:
-      return AppendBigHex(bytes, field.size, out);
-  }
-}
-
-void AppendNumber(uint64_t value, Format format, std::string* out) {
-  if (format == Format::kHex4) {
-    char digits[20];
-    std::snprintf(digits, sizeof(digits), "0x%04llx", static_cast<unsigned long long>(value));
-    out->append(digits);
-  } else if ((format == Format::kHex || format == Format::kFlags) && value != 0) {
-    out->append("0x");
-    AppendDigits(value, 16, out);
-  } else {
-    AppendDigits(value, 10, out);
-  }
-}
-
-void AppendFraction(uint32_t value, std::string* out) {
-  constexpr double kAll = 4294967295.0;
-  const double percent = 100.0 * value / kAll;
-  char digits[32];
-  for (int precision = 1; precision <= 12; ++precision) {
-    std::snprintf(digits, sizeof(digits), "%.*f", precision, percent);
-    double read = 0;
-    std::from_chars(digits, digits + sizeof(digits), read);
-    if (static_cast<uint32_t>(std::floor(read / 100.0 * kAll + 0.5)) == value) break;
-  }
-  out->append(digits).push_back('%');
-}
-
-void AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
-                  std::string* out) {
-  if (row.paired) {
-    mask = MaskView::Of(value.subspan(row.size));
-    value = value.first(row.size);
-  }
-  if (row.size == 0) return;
-  const PaddedMask padded(mask, value.size());
-  bool comma = false;
-  for (size_t at = 0; at + row.size <= value.size(); at += row.size)
-    comma = AppendElement(row, value.data() + at, mask.exact ? nullptr : padded.data() + at, comma,
-                          options, out);
-}
-
-void AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
+// False when no words say all of it; what was written then is void.
+bool AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                std::string* out) {
   if (row.hook != nullptr && row.hook->format != nullptr)
     return row.hook->format(row, value, mask, options, out);
@@ -280,32 +103,92 @@ void AppendRow(const Row& row, ByteView value, MaskView mask, const TextOptions&
     if (row.kind != Kind::kFlag) out->push_back('=');
   }
   if (row.style != Style::kCall) return AppendPayload(row, value, mask, options, out);
-  if (row.kind == Kind::kFlag) return;
-  if (row.bare_when_empty && value.empty()) return;
+  if (row.kind == Kind::kFlag || (row.bare_when_empty && value.empty())) return true;
   out->push_back('(');
-  AppendPayload(row, value, mask, options, out);
+  if (!AppendPayload(row, value, mask, options, out)) return false;
+  out->push_back(')');
+  return true;
+}
+
+void AppendAttribute(const Table& table, const Attribute& attribute, MaskView mask,
+                     const TextOptions& options, std::string* out) {
+  const size_t start = out->size();
+  const Row* row = table.Find(attribute.type);
+  if (row != nullptr && HasShape(*row, attribute.payload) &&
+      AppendRow(*row, attribute.payload, mask, options, out))
+    return;
+  out->resize(start);
+  AppendUnknown(table, attribute, mask, out);
+}
+
+// A well-formed flag of a set that gathers its flags under one name.
+bool IsGatheredFlag(const Table& table, const Row* row, ByteView payload) {
+  return row != nullptr && row->kind == Kind::kFlag && !table.flags_name.empty() && payload.empty();
+}
+
+bool HasFlag(ByteView attributes, uint16_t type) {
+  const ByteView payload = Find(attributes, type);
+  return payload.data() != nullptr && payload.empty();
+}
+
+// Flags gathered under one name: flags(df|csum), or flags(+df-csum) when the mask selects only
+// some.
+void AppendGatheredFlags(const Table& table, ByteView attributes, MaskView mask, std::string* out) {
+  std::string plain, with_sign;
+  bool usual = true;
+  for (const Row& row : table.rows) {
+    if (row.kind != Kind::kFlag) continue;
+    const bool selected = mask.exact || HasFlag(mask.bytes, row.type);
+    const bool set = selected && HasFlag(attributes, row.type);
+    usual &= mask.exact || selected == (set || !row.rare);
+    if (set) plain.append(plain.empty() ? "" : "|").append(row.name);
+    if (selected) with_sign.append(set ? "+" : "-").append(row.name);
+  }
+  if (mask.exact ? plain.empty() : with_sign.empty()) return;
+  if (!out->empty() && out->back() != '(') out->push_back(',');
+  out->append(table.flags_name).push_back('(');
+  out->append(usual && !plain.empty() ? plain : with_sign).push_back(')');
+}
+
+void AppendLeftover(const AttributeWalk& walk, std::string* out) {
+  const ByteView leftover = walk.leftover();
+  if (leftover.empty()) return;
+  out->append(",***");
+  AppendNumber(leftover.size(), Format::kDec, out);
+  out->append(" leftover bytes*** (");
+  base::AppendHex(leftover, out);
   out->push_back(')');
 }
+
+// Whether an action of this table could be taken for the name of a port, or the other way round.
+bool NamesClash(const Table& table, const Row& row, ByteView payload, const TextOptions& options) {
+  if (row.style != Style::kBare || options.ports == nullptr || payload.size() != sizeof(uint32_t))
+    return false;
+  const std::string_view name = options.ports->NameOf(base::Load<uint32_t>(payload.data()));
+  return !IsPlainName(name, /*words_only=*/true) || name == table.empty ||
+         table.FindByName(name) != nullptr || name.substr(0, table.unknown.size()) == table.unknown;
+}
+
+}  // namespace
 
 void AppendSet(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options,
                std::string* out) {
   const MaskIndex masks(mask);
   const size_t start = out->size();
-  auto append = [&](const Attribute& attribute) {
+  const AttributeWalk walk(attributes);
+  std::vector<Attribute> sorted;
+  const auto append = [&](const Attribute& attribute) {
     const Row* row = table.Find(attribute.type);
     const MaskView own = masks.Of(attribute.type);
-    if (row != nullptr && row->kind == Kind::kFlag && !table.flags_name.empty()) return;
+    if (IsGatheredFlag(table, row, attribute.payload)) return;
     if (row != nullptr && !options.verbose && !row->keep_empty && IsWild(*row, own)) return;
-    if (out->size() != start) out->push_back(',');
-    if (row == nullptr || !HasShape(*row, attribute.payload)) {
-      AppendUnknown(table, attribute, own, out);
-    } else {
-      AppendRow(*row, attribute.payload, own, options, out);
-    }
+    const bool comma = out->size() != start;
+    if (comma) out->push_back(',');
+    const size_t before = out->size();
+    AppendAttribute(table, attribute, own, options, out);
+    if (comma && out->size() == before) out->pop_back();
   };
-  const AttributeWalk walk(attributes);
   if (table.text_by_number) {
-    std::vector<attr::Attribute> sorted;
     for (const Attribute& attribute : walk) sorted.push_back(attribute);
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const auto& a, const auto& b) { return a.type < b.type; });
@@ -323,17 +206,16 @@ void AppendList(const Table& table, ByteView attributes, const TextOptions& opti
     out->append(table.empty);
     return;
   }
+  TextOptions numbers = options;
+  numbers.ports = nullptr;
   const AttributeWalk walk(attributes);
   bool comma = false;
   for (const Attribute& attribute : walk) {
     if (comma) out->push_back(',');
     comma = true;
     const Row* row = table.Find(attribute.type);
-    if (row == nullptr || !HasShape(*row, attribute.payload)) {
-      AppendUnknown(table, attribute, {}, out);
-    } else {
-      AppendRow(*row, attribute.payload, {}, options, out);
-    }
+    const bool clash = row != nullptr && NamesClash(table, *row, attribute.payload, options);
+    AppendAttribute(table, attribute, {}, clash ? numbers : options, out);
   }
   AppendLeftover(walk, out);
 }

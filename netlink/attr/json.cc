@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "netlink/attr/masks.h"
+#include "netlink/attr/wire.h"
 #include "netlink/base/address.h"
 
 namespace sluice::attr {
@@ -123,21 +124,6 @@ Json ElementToJson(const Row& row, const uint8_t* value, const uint8_t* mask,
   return object;
 }
 
-Json FieldsToJson(const Row& row, ByteView value, MaskView mask, const TextOptions& options) {
-  if (row.paired) {
-    mask = MaskView::Of(value.subspan(row.size));
-    value = value.first(row.size);
-  }
-  const PaddedMask padded(mask, value.size());
-  if (row.kind == Kind::kFields) return ElementToJson(row, value.data(), padded.data(), options);
-  Json array = Json::array();
-  for (size_t at = 0; at + row.size <= value.size(); at += row.size) {
-    const uint8_t* const own = padded.data() != nullptr ? padded.data() + at : nullptr;
-    array.push_back(ElementToJson(row, value.data() + at, own, options));
-  }
-  return array;
-}
-
 Json StringToJson(ByteView value, MaskView mask) {
   const auto end = std::find(value.begin(), value.end(), uint8_t{0});
   std::string text(value.begin(), end);
@@ -224,6 +210,21 @@ void PutAttribute(const Table& table, const Attribute& attribute, MaskView mask,
 }
 
 }  // namespace
+
+Json FieldsToJson(const Row& row, ByteView value, MaskView mask, const TextOptions& options) {
+  if (row.paired) {
+    mask = MaskView::Of(value.subspan(row.size));
+    value = value.first(row.size);
+  }
+  const PaddedMask padded(mask, value.size());
+  if (row.kind == Kind::kFields) return ElementToJson(row, value.data(), padded.data(), options);
+  Json array = Json::array();
+  for (size_t at = 0; at + row.size <= value.size(); at += row.size) {
+    const uint8_t* const own = padded.data() != nullptr ? padded.data() + at : nullptr;
+    array.push_back(ElementToJson(row, value.data() + at, own, options));
+  }
+  return array;
+}
 
 Json WithMask(Json value, Json mask, bool full) {
   if (full) return value;

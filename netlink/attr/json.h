@@ -33,6 +33,8 @@ Json ListToJson(const Table& table, ByteView attributes, const TextOptions& opti
 
 // Building blocks for hooks.
 
+// The fields of a payload that has the row's shape.
+Json FieldsToJson(const Row& row, ByteView value, MaskView mask, const TextOptions& options);
 // The value alone, or beside its mask.
 Json WithMask(Json value, Json mask, bool full);
 // {"value":"0a0b"}, with "mask" unless the value is exact.

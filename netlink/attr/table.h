@@ -120,10 +120,11 @@ struct MaskView {
   static MaskView Of(ByteView bytes) { return {false, bytes}; }
 };
 
-// Text and JSON that no general rule describes; null where the general rule will do. `parse` is
-// called with the scanner just behind the name.
+// Text and JSON that no general rule describes; null where the general rule will do. `format`
+// returns false when its words would not read back to the same bytes: the attribute is then shown
+// as bytes. `parse` is called just behind the name (parser.h).
 struct TextHook {
-  void (*format)(const Row&, ByteView value, MaskView mask, const TextOptions&,
+  bool (*format)(const Row&, ByteView value, MaskView mask, const TextOptions&,
                  std::string* out) = nullptr;
   bool (*parse)(Parser&, const Row&, ParsedAttribute* out) = nullptr;
   void (*json)(const Row&, ByteView value, MaskView mask, const TextOptions&,
@@ -143,7 +144,7 @@ struct Row {
   Slot slot{};
   bool keep_empty = false;       // written even when its mask is all zero: eth()
   bool grows = false;            // newer kernels may append to the payload: the known part is taken
-  bool unmasked = false;         // its text takes no mask: recirc_id
+  bool rare = false;             // a flag that other flags' text says nothing about
   bool paired = false;           // the payload is the value followed by a mask of the same size
   bool bare_when_empty = false;  // an empty set is just its name: ct
   bool internal = false;         // a number that the kernel keeps to itself

@@ -21,10 +21,27 @@ using Words = std::array<uint64_t, kWords>;
 
 Words ToWords(const FlowKey& key) { return std::bit_cast<Words>(key); }
 
+template <size_t kSize>
+bool AnySet(const std::array<uint8_t, kSize>& bytes) {
+  static_assert(kSize % sizeof(uint64_t) == 0);
+  uint64_t bits = 0;
+  for (size_t i = 0; i < kSize; i += sizeof(bits)) bits |= base::Load<uint64_t>(&bytes[i]);
+  return bits != 0;
+}
+
+// How much of a buffer is used matters as a whole, as soon as a bit of the buffer does.
+FlowKey WithWholeSizes(FlowKey mask) {
+  const bool mpls = mask.mpls_size != 0 || mask.mpls != decltype(mask.mpls){};
+  const bool geneve = mask.tunnel.geneve_size != 0 || AnySet(mask.tunnel.geneve);
+  mask.mpls_size = mpls ? 0xffff : 0;
+  mask.tunnel.geneve_size = geneve ? 0xffff : 0;
+  return mask;
+}
+
 }  // namespace
 
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask) {
-  const Words x = ToWords(a), y = ToWords(b), m = ToWords(mask);
+  const Words x = ToWords(a), y = ToWords(b), m = ToWords(WithWholeSizes(mask));
   uint64_t difference = 0;
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) difference |= (x[i] ^ y[i]) & m[i];
@@ -36,11 +53,14 @@ FlowKey Masked(const FlowKey& key, const FlowKey& mask) {
   const Words m = ToWords(mask);
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) x[i] &= m[i];
-  return std::bit_cast<FlowKey>(x);
+  FlowKey masked = std::bit_cast<FlowKey>(x);
+  masked.mpls_size = key.mpls_size;
+  masked.tunnel.geneve_size = key.tunnel.geneve_size;
+  return masked;
 }
 
 bool IsWithin(const FlowKey& narrow, const FlowKey& wide) {
-  const Words n = ToWords(narrow), w = ToWords(wide);
+  const Words n = ToWords(WithWholeSizes(narrow)), w = ToWords(WithWholeSizes(wide));
   uint64_t beyond = 0;
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) beyond |= n[i] & ~w[i];

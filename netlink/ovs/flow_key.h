@@ -165,7 +165,7 @@ inline void EncodeFlowMask(const FlowKey& key, const FlowKey& mask, attr::Writer
 
 // Whether two keys agree in every bit of `mask`, the presence of attributes aside.
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask);
-// `key` with the bits that `mask` does not have set to zero; its `present` words stay.
+// `key` with the bits that `mask` does not have set to zero; its `present` words and sizes stay.
 FlowKey Masked(const FlowKey& key, const FlowKey& mask);
 // Whether mask `narrow` has no bit that mask `wide` lacks.
 bool IsWithin(const FlowKey& narrow, const FlowKey& wide);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kmod-compat/uapi/openvswitch.h"
+#include "netlink/attr/parser.h"
 #include "netlink/attr/text.h"
 #include "netlink/base/bytes.h"
 #include "netlink/ovs/text_hooks.h"
@@ -18,7 +19,7 @@ using attr::Row;
 using attr::TextOptions;
 using base::ByteView;
 
-void FormatHash(const Row& row, ByteView value, MaskView, const TextOptions&, std::string* out) {
+bool FormatHash(const Row& row, ByteView value, MaskView, const TextOptions&, std::string* out) {
   const auto hash = base::Load<ovs_action_hash>(value.data());
   out->append(row.name).push_back('(');
   const auto& names = row.fields[0].names;
@@ -32,6 +33,7 @@ void FormatHash(const Row& row, ByteView value, MaskView, const TextOptions&, st
   out->push_back('(');
   attr::AppendNumber(hash.hash_basis, Format::kDec, out);
   out->append("))");
+  return true;
 }
 
 bool ParseHash(Parser& parser, const Row& row, ParsedAttribute* out) {
@@ -53,8 +55,9 @@ bool ParseHash(Parser& parser, const Row& row, ParsedAttribute* out) {
   return parser.Expect(')');
 }
 
-void FormatPopNsh(const Row& row, ByteView, MaskView, const TextOptions&, std::string* out) {
+bool FormatPopNsh(const Row& row, ByteView, MaskView, const TextOptions&, std::string* out) {
   out->append(row.name).append("()");
+  return true;
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "netlink/attr/json.h"
+#include "netlink/attr/parser.h"
 #include "netlink/attr/text.h"
 #include "netlink/attr/wire.h"
 #include "netlink/base/address.h"
@@ -40,99 +42,97 @@ void AppendNatAddress(ByteView ip, bool bracket, std::string* out) {
   if (bracket) out->push_back(']');
 }
 
-uint64_t NatPort(ByteView port) {
-  return port.size() == sizeof(uint16_t) ? base::Load<uint16_t>(port.data()) : 0;
+void AppendPort(ByteView port, std::string* out) {
+  const bool shaped = port.size() == sizeof(uint16_t);
+  attr::AppendNumber(shaped ? base::Load<uint16_t>(port.data()) : 0, Format::kDec, out);
 }
 
-void FormatNat(const Row& row, ByteView value, MaskView, const TextOptions&, std::string* out) {
+// 10.0.0.1-10.0.0.9:10-20
+void AppendRange(ByteView nat, std::string* out) {
+  const ByteView ip_min = attr::Find(nat, OVS_NAT_ATTR_IP_MIN);
+  const ByteView ip_max = attr::Find(nat, OVS_NAT_ATTR_IP_MAX);
+  const ByteView port_min = attr::Find(nat, OVS_NAT_ATTR_PROTO_MIN);
+  const ByteView port_max = attr::Find(nat, OVS_NAT_ATTR_PROTO_MAX);
+  if (ip_min.empty() && port_min.empty()) return;
+  out->push_back('=');
+  const bool bracket = !port_min.empty();
+  if (!ip_min.empty()) AppendNatAddress(ip_min, bracket, out);
+  if (!ip_max.empty()) {
+    out->push_back('-');
+    AppendNatAddress(ip_max, bracket, out);
+  }
+  if (port_min.empty()) return;
+  out->push_back(':');
+  AppendPort(port_min, out);
+  if (port_max.empty()) return;
+  out->push_back('-');
+  AppendPort(port_max, out);
+}
+
+bool FormatNat(const Row& row, ByteView value, MaskView, const TextOptions& options,
+               std::string* out) {
+  const size_t start = out->size() + row.name.size();
   out->append(row.name);
-  if (value.empty()) return;
+  if (value.empty()) return true;
   out->push_back('(');
-  const ByteView ip_min = attr::Find(value, OVS_NAT_ATTR_IP_MIN);
-  const ByteView ip_max = attr::Find(value, OVS_NAT_ATTR_IP_MAX);
-  const ByteView port_min = attr::Find(value, OVS_NAT_ATTR_PROTO_MIN);
-  const ByteView port_max = attr::Find(value, OVS_NAT_ATTR_PROTO_MAX);
   for (const Attribute& attribute : AttributeWalk(value)) {
     const Row* inner = row.nested->Find(attribute.type);
-    const bool direction = attribute.type == OVS_NAT_ATTR_SRC || attribute.type == OVS_NAT_ATTR_DST;
-    const bool flag = inner != nullptr && inner->kind == attr::Kind::kFlag;
-    if (inner != nullptr && !flag) continue;  // a part of the range
+    if (inner == nullptr || inner->kind != attr::Kind::kFlag) continue;  // a part of the range
     if (out->back() != '(') out->push_back(',');
-    if (inner == nullptr) {
-      out->append(row.nested->unknown);
-      attr::AppendNumber(attribute.type, Format::kDec, out);
-      out->push_back('(');
-      base::AppendHex(attribute.payload, out);
-      out->push_back(')');
-      continue;
-    }
     out->append(inner->name);
-    if (!direction || (ip_min.empty() && port_min.empty())) continue;
-    out->push_back('=');
-    const bool bracket = !port_min.empty();
-    if (!ip_min.empty()) AppendNatAddress(ip_min, bracket, out);
-    if (!ip_max.empty()) {
-      out->push_back('-');
-      AppendNatAddress(ip_max, bracket, out);
-    }
-    if (port_min.empty()) continue;
-    out->push_back(':');
-    attr::AppendNumber(NatPort(port_min), Format::kDec, out);
-    if (port_max.empty()) continue;
-    out->push_back('-');
-    attr::AppendNumber(NatPort(port_max), Format::kDec, out);
+    if (attribute.type == OVS_NAT_ATTR_SRC || attribute.type == OVS_NAT_ATTR_DST)
+      AppendRange(value, out);
   }
   out->push_back(')');
+  // An unknown attribute, or a range without a direction, has no words.
+  return attr::ReadsBack(row, std::string_view(*out).substr(start), options, value);
 }
 
-// One address of a range, up to '-', ':', ',' or ')'. IPv6 may stand in brackets.
-bool ParseNatAddress(Parser& parser, std::string_view token, size_t* used, ByteVector* out) {
-  size_t start = 0, length = 0;
-  const bool bracket = !token.empty() && token[0] == '[';
-  if (bracket) {
-    start = 1;
-    length = std::min(token.find(']'), token.size()) - 1;
-    *used = std::min(length + 2, token.size());
-  } else {
-    length = std::min(token.find('-'), token.size());
-    const std::string_view candidate = token.substr(0, length);
-    if (candidate.find('.') != std::string_view::npos)
-      length = std::min(length, candidate.find(':'));
-    *used = length;
-  }
-  const std::string_view text = token.substr(start, length);
-  if (auto ip = base::ParseIpv4(text)) {
+bool ReadAddress(std::string_view text, bool only_ipv4, ByteVector* out) {
+  if (const auto ip = base::ParseIpv4(text)) {
     out->assign(ip->bytes.begin(), ip->bytes.end());
-  } else if (auto ip6 = base::ParseIpv6(text)) {
-    out->assign(ip6->bytes.begin(), ip6->bytes.end());
-  } else {
-    return parser.Fail("an address, or ':' and a port");
+    return true;
   }
+  const auto ip6 = only_ipv4 ? std::nullopt : base::ParseIpv6(text);
+  if (ip6) out->assign(ip6->bytes.begin(), ip6->bytes.end());
+  return ip6.has_value();
+}
+
+// One address of a range; IPv6 may stand in brackets. A port may follow one of IPv4.
+bool ParseAddress(Parser& parser, ByteVector* out) {
+  static constexpr char kExpected[] = "an address, or ':' and a port";
+  parser.Peek();  // skips blanks
+  const std::string_view rest = parser.rest();
+  if (parser.Accept('[')) {
+    const size_t length = std::min(rest.find(']'), rest.size()) - 1;
+    if (!ReadAddress(rest.substr(1, length), /*only_ipv4=*/false, out))
+      return parser.Fail(kExpected);
+    parser.Skip(length);
+    return parser.Expect(']');
+  }
+  std::string_view text = rest.substr(0, rest.find_first_not_of("0123456789abcdefABCDEF.:"));
+  if (!ReadAddress(text, /*only_ipv4=*/false, out)) {
+    text = text.substr(0, text.rfind(':'));
+    if (!ReadAddress(text, /*only_ipv4=*/true, out)) return parser.Fail(kExpected);
+  }
+  parser.Skip(text.size());
   return true;
 }
 
-bool ParseNatRange(Parser& parser, Writer* writer) {
-  const size_t start = parser.position();
-  std::string_view token = parser.Token();
-  const std::string_view whole = token;
+bool ParseRange(Parser& parser, Writer* writer) {
   ByteVector ip_min, ip_max;
-  size_t used = 0;
-  auto advance = [&](size_t n) { token.remove_prefix(n); };
-  parser.Rewind(start);
-  if (!token.empty() && token[0] != ':') {
-    if (!ParseNatAddress(parser, token, &used, &ip_min)) return false;
-    advance(used);
-    if (!token.empty() && token[0] == '-') {
-      advance(1);
-      if (!ParseNatAddress(parser, token, &used, &ip_max)) return false;
-      advance(used);
+  const bool only_port = parser.Peek() == ':' && parser.rest().substr(0, 2) != "::";
+  if (!only_port) {
+    if (!ParseAddress(parser, &ip_min)) return false;
+    writer->Put(OVS_NAT_ATTR_IP_MIN, ip_min);
+    if (parser.Accept('-')) {
+      const size_t start = parser.position();
+      if (!ParseAddress(parser, &ip_max)) return false;
+      if (ip_max.size() != ip_min.size())
+        return parser.FailAt(start, "two addresses of one family");
+      writer->Put(OVS_NAT_ATTR_IP_MAX, ip_max);
     }
-    if (!ip_max.empty() && ip_max.size() != ip_min.size())
-      return parser.Fail("two addresses of one family");
   }
-  parser.Rewind(start + (whole.size() - token.size()));
-  if (!ip_min.empty()) writer->Put(OVS_NAT_ATTR_IP_MIN, ip_min);
-  if (!ip_max.empty()) writer->Put(OVS_NAT_ATTR_IP_MAX, ip_max);
   if (!parser.Accept(':')) return true;
   uint64_t low = 0, high = 0;
   if (!parser.Number(0xffff, &low)) return false;
@@ -153,9 +153,11 @@ bool ParseNat(Parser& parser, const Row& row, ParsedAttribute* out) {
       parser.Rewind(start);
       return parser.Fail("src, dst, persistent, hash or random");
     }
+    if (attr::Find(out->value, inner->type).data() != nullptr)
+      return parser.FailAt(start, "each word only once");
     writer.PutFlag(inner->type);
     const bool direction = inner->type == OVS_NAT_ATTR_SRC || inner->type == OVS_NAT_ATTR_DST;
-    if (direction && parser.Accept('=') && !ParseNatRange(parser, &writer)) return false;
+    if (direction && parser.Accept('=') && !ParseRange(parser, &writer)) return false;
     if (!parser.Accept(',') && parser.Peek() != ')') return parser.Fail("',' or ')'");
   }
   return parser.Expect(')');

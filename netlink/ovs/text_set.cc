@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "netlink/attr/json.h"
+#include "netlink/attr/parser.h"
 #include "netlink/attr/text.h"
 #include "netlink/attr/wire.h"
 #include "netlink/base/bytes.h"
@@ -82,26 +83,6 @@ bool IsFullMask(const attr::Table& table, ByteView mask) {
   return true;
 }
 
-void FormatSet(const Row&, ByteView value, MaskView, const TextOptions& options, std::string* out) {
-  out->append("set(");
-  TextOptions inner = options;
-  ++inner.depth;
-  attr::AppendSet(kKeyTable, value, {}, inner, out);
-  out->push_back(')');
-}
-
-void FormatSetMasked(const Row&, ByteView doubled, MaskView, const TextOptions& options,
-                     std::string* out) {
-  ByteVector value, mask;
-  SplitMasked(kKeyTable, doubled, &value, &mask);
-  out->append(IsFullMask(kKeyTable, mask) ? "set_masked(" : "set(");
-  TextOptions inner = options;
-  ++inner.depth;
-  inner.verbose = false;
-  attr::AppendSet(kKeyTable, value, MaskView::Of(mask), inner, out);
-  out->push_back(')');
-}
-
 bool ParseSetAction(Parser& parser, bool masked, ParsedAttribute* out) {
   if (!parser.Expect('(')) return false;
   const size_t start = parser.position();
@@ -115,7 +96,8 @@ bool ParseSetAction(Parser& parser, bool masked, ParsedAttribute* out) {
   out->type = masked ? OVS_ACTION_ATTR_SET_MASKED : OVS_ACTION_ATTR_SET;
   out->row = kActionTable.Find(out->type);
   ByteVector value, mask;
-  attr::WriteParsed(kKeyTable, true, &fields, &value, &mask);
+  if (!attr::WriteParsed(kKeyTable, true, &fields, &value, &mask))
+    return parser.Fail("less than 64 KiB");
   if (masked) {
     JoinMasked(kKeyTable, value, mask, &out->value);
   } else {
@@ -129,6 +111,35 @@ bool ParseSet(Parser& parser, const Row&, ParsedAttribute* out) {
 }
 bool ParseSetMasked(Parser& parser, const Row&, ParsedAttribute* out) {
   return ParseSetAction(parser, /*masked=*/true, out);
+}
+
+bool FormatSet(const Row& row, ByteView value, MaskView, const TextOptions& options,
+               std::string* out) {
+  TextOptions inner = options;
+  if (++inner.depth > attr::kMaxTextDepth) return false;
+  const size_t start = out->size();
+  out->append("set(");
+  attr::AppendSet(kKeyTable, value, {}, inner, out);
+  out->push_back(')');
+  return attr::ReadsBack(row, std::string_view(*out).substr(start + 3), options, value);
+}
+
+bool FormatSetMasked(const Row& row, ByteView doubled, MaskView, const TextOptions& options,
+                     std::string* out) {
+  TextOptions inner = options;
+  inner.verbose = false;
+  if (++inner.depth > attr::kMaxTextDepth) return false;
+  ByteVector value, mask;
+  SplitMasked(kKeyTable, doubled, &value, &mask);
+  const size_t start = out->size();
+  const std::string_view name = IsFullMask(kKeyTable, mask) ? "set_masked" : "set";
+  out->append(name).push_back('(');
+  attr::AppendSet(kKeyTable, value, MaskView::Of(mask), inner, out);
+  out->push_back(')');
+  // Odd halves, or a mask that selects nothing, are what no text gives.
+  const Row& reader = name == "set" ? *kActionTable.Find(OVS_ACTION_ATTR_SET) : row;
+  return attr::ReadsBack(reader, std::string_view(*out).substr(start + name.size()), options,
+                         doubled);
 }
 
 void SetMaskedToJson(const Row&, ByteView doubled, MaskView, const TextOptions& options,
