@@ -54,8 +54,8 @@ class Vports {
   absl::StatusOr<Vport> Get(std::string_view name);
   absl::StatusOr<Vport> Get(int dp_ifindex, uint32_t port_no);
   absl::StatusOr<std::vector<Vport>> List(int dp_ifindex);
-  // More than one pid needs OVS_DP_F_VPORT_PIDS on the datapath. errno EINVAL for more pids than there
-  // can be CPUs (newer kernels).
+  // More than one pid needs OVS_DP_F_VPORT_PIDS on the datapath. errno EINVAL for more pids than
+  // there can be CPUs (newer kernels).
   absl::Status SetUpcallPids(int dp_ifindex, uint32_t port_no, std::span<const uint32_t> pids);
   absl::Status Delete(int dp_ifindex, uint32_t port_no);
 

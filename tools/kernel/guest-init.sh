@@ -160,6 +160,7 @@ kill_all_but() {
 run_on_terminal() {
   local status
   stty -F "$in" sane rows "${vm_rows:-24}" cols "${vm_columns:-80}"
+  # shellcheck disable=SC2094  # the terminal is both
   setsid --ctty --wait "$BASH" -c 'exec "$@"' shell env -i "${vm_env[@]}" "${vm_command[@]}" \
     <"$in" >"$in" 2>&1
   status=$?

@@ -49,7 +49,7 @@ clean_up() {
 # The guest lives in a process namespace of its own: with its first process everything in it ends.
 end_guest() {
   [[ -n $guest_pid ]] || return 0
-  kill -KILL "$guest_pid" 2>/dev/null
+  kill -KILL "$guest_pid" 2>/dev/null || true # it may have ended by itself
   wait "$guest_pid" 2>/dev/null || true
   guest_pid=''
 }
