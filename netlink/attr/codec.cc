@@ -48,12 +48,7 @@ class Decoder {
       Keep(bytes, attribute);
       return {};
     }
-    if (IsPresent(table_, out_, row->type, level_))
-      return FaultAt(Fault::Kind::kRepeated, attribute);
-    if (IsTaken(*row)) {
-      Keep(bytes, attribute);
-      return {};
-    }
+    if (IsTaken(*row)) return FaultAt(Fault::Kind::kRepeated, attribute);
     if (Fault fault = Place(*row, attribute)) return fault;
     SetPresent(table_, out_, row->type, level_);
     return {};
@@ -70,11 +65,13 @@ class Decoder {
     return true;
   }
 
-  // Whether the struct's one place for the attribute is filled from another level.
+  // Whether the attribute came before: at this level or, unless each has a place of its own, at
+  // another one. The kernel refuses that, too (flow_netlink.c, __parse_flow_nlattrs).
   bool IsTaken(const Row& row) const {
+    if (IsPresent(table_, out_, row.type, level_)) return true;
     if (row.slot.level_stride != 0 || row.slot.where == Slot::Where::kLevel) return false;
     for (unsigned level = 0; level < table_.levels; ++level)
-      if (row.kind != Kind::kFlag && IsPresent(table_, out_, row.type, level)) return true;
+      if (IsPresent(table_, out_, row.type, level)) return true;
     return false;
   }
 

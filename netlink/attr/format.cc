@@ -34,6 +34,16 @@ void AppendUnknown(const Table& table, const Attribute& attribute, MaskView mask
   out->push_back(')');
 }
 
+// Whether text can say what a set holds: attributes throughout, and each of them once. Words for an
+// attribute that came twice would not be read back.
+bool IsRegularSet(ByteView attributes) {
+  std::vector<uint16_t> seen;
+  const AttributeWalk walk(attributes);
+  for (const Attribute& attribute : walk) seen.push_back(attribute.type);
+  std::sort(seen.begin(), seen.end());
+  return walk.leftover().empty() && std::adjacent_find(seen.begin(), seen.end()) == seen.end();
+}
+
 // Whether a string is one token and ends where its payload does.
 bool AppendString(ByteView value, std::string* out) {
   if (value.empty() || value.back() != 0) return false;
@@ -51,9 +61,11 @@ bool AppendNested(const Row& row, ByteView value, MaskView mask, const TextOptio
   TextOptions inner = options;
   if (++inner.depth > kMaxTextDepth) return false;
   if (row.kind == Kind::kList) {
+    if (!AttributeWalk(value).leftover().empty()) return false;
     AppendList(*row.nested, value, inner, out);
     return true;
   }
+  if (!IsRegularSet(value)) return false;
   const size_t start = out->size();
   AppendSet(*row.nested, value, mask, inner, out);
   if (out->size() == start && row.keep_empty && !options.verbose) {

@@ -91,13 +91,16 @@ TEST_CASE("terse text of a masked key matches what the mask selects") {
 }
 
 TEST_CASE("every row of a key: bytes, struct, bytes") {
+  int decoded = 0;
   for (unsigned seed = 0; seed < 2000; ++seed) {
     RandomAttributes random(seed);
     const ByteVector bytes = random.Set(ovs::kKeyTable, 3);
     ovs::FlowKey key{}, key_again{};
     attr::Unknowns unknowns, unknowns_again;
     const attr::Fault fault = ovs::DecodeFlowKey(bytes, &key, &unknowns);
-    if (fault.kind == attr::Fault::Kind::kTooDeep) continue;
+    if (fault.kind == attr::Fault::Kind::kTooDeep || fault.kind == attr::Fault::Kind::kRepeated)
+      continue;
+    ++decoded;
     INFO(std::string(attr::ToStatus(fault).message()));
     CAPTURE(seed);
     REQUIRE_FALSE(fault);
@@ -113,6 +116,7 @@ TEST_CASE("every row of a key: bytes, struct, bytes") {
     ovs::EncodeFlowKey(key_again, &unknowns_again, &writer_again);
     REQUIRE(base::ToHex(twice) == base::ToHex(encoded));
   }
+  CHECK(decoded > 800);
 }
 
 TEST_CASE("every row has JSON that can be written and read") {
