@@ -278,7 +278,11 @@ bool WriteParsed(const Table& table, bool in_order_of_table,
                      });
   Writer values(value);
   for (const ParsedAttribute& attribute : *attributes)
-    if (attribute.in_value) values.Put(attribute.type, attribute.value);
+    if (attribute.in_value) {
+      const Row* row = table.Find(attribute.type);
+      const uint16_t flags = row != nullptr && row->nested_flag ? NLA_F_NESTED : 0;
+      values.Put(static_cast<uint16_t>(attribute.type | flags), attribute.value);
+    }
   if (mask == nullptr) return values.ok();
   Writer masks(mask);
   for (const ParsedAttribute& attribute : *attributes)

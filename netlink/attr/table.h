@@ -147,6 +147,7 @@ struct Row {
   bool rare = false;             // a flag that other flags' text says nothing about
   bool paired = false;           // the payload is the value followed by a mask of the same size
   bool bare_when_empty = false;  // an empty set is just its name: ct
+  bool nested_flag = false;      // the kernel takes this nest with NLA_F_NESTED alone
   bool internal = false;         // a number that the kernel keeps to itself
   const TextHook* hook = nullptr;
   std::string_view since{};  // the kernel release that brought it

@@ -506,6 +506,7 @@ constexpr Row kActionRows[] = {
      .name = "psample",
      .kind = Kind::kSet,
      .nested = &kPsampleTable,
+     .nested_flag = true,
      .since = "6.11",
      .doc = "Sends a copy of the packet to a psample group."},
     {.type = uapi::OVS_ACTION_ATTR_SET_TO_MASKED,

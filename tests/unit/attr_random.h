@@ -84,7 +84,8 @@ class RandomAttributes {
     for (size_t n = Below(4); n > 0; --n) {
       const attr::Row& row = table.rows[Below(table.rows.size())];
       if (row.kind == attr::Kind::kReserved || TooDeep(row, depth)) continue;
-      writer.Put(row.type, Payload(row, depth));
+      const uint16_t flags = row.nested_flag ? NLA_F_NESTED : 0;
+      writer.Put(static_cast<uint16_t>(row.type | flags), Payload(row, depth));
     }
     return out;
   }
