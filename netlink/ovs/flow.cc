@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "netlink/attr/codec.h"
+#include "netlink/base/byte_order.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/family_request.h"
 #include "netlink/ovs/flow_key.h"
@@ -176,10 +177,22 @@ constinit const attr::Table kFlowTable =
                      .rows = kRows,
                      .present_offset = offsetof(Decoded, present)});
 
+void AppendUfid(const Ufid& ufid, std::string* out) {
+  for (size_t word = 0; word < ufid.bytes.size(); word += 4) {
+    const auto number = base::SwapIfLittle(base::Load<uint32_t>(ufid.bytes.data() + word));
+    const base::ByteView digits = base::AsBytes(number);
+    if (word == 4) out->push_back('-');
+    base::AppendHex(digits.first(2), out);
+    if (word == 4 || word == 8) out->push_back('-');
+    base::AppendHex(digits.last(2), out);
+    if (word == 4) out->push_back('-');
+  }
+}
+
 std::string ToString(const Ufid& ufid) {
-  std::string hex = base::ToHex(ufid.bytes);
-  for (size_t dash : {8u, 13u, 18u, 23u}) hex.insert(dash, 1, '-');
-  return hex;
+  std::string text;
+  AppendUfid(ufid, &text);
+  return text;
 }
 
 std::optional<Ufid> ParseUfid(std::string_view text) {
@@ -189,7 +202,9 @@ std::optional<Ufid> ParseUfid(std::string_view text) {
   const auto bytes = base::FromHex(digits);
   Ufid ufid;
   if (!bytes || bytes->size() != ufid.bytes.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), ufid.bytes.begin());
+  for (size_t word = 0; word < ufid.bytes.size(); word += 4)
+    base::Store(ufid.bytes.data() + word,
+                base::SwapIfLittle(base::Load<uint32_t>(bytes->data() + word)));
   return ufid;
 }
 

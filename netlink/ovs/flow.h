@@ -33,7 +33,9 @@ struct Ufid {
     return H::combine(std::move(h), ufid.bytes);
   }
 };
-// "1910806e-c447-4f7e-b44c-ee1bb834f1d6"
+// "1910806e-c447-4f7e-b44c-ee1bb834f1d6": four words of 32 bits in host byte order, as ovs-dpctl(8)
+// and the kernel's selftests write them, so that one flow has one name everywhere on a machine.
+void AppendUfid(const Ufid& ufid, std::string* out);
 std::string ToString(const Ufid& ufid);
 std::optional<Ufid> ParseUfid(std::string_view text);
 
