@@ -1,0 +1,92 @@
+#include "dpctl/command.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "dpctl/commands/commands.h"
+#include "dpctl/failure.h"
+#include "netlink/base/status.h"
+
+namespace sluice::dpctl {
+namespace {
+
+using base::ToAbsl;
+
+constexpr const Command* kCommands[] = {
+    &kAddDp,        &kDelDp,        &kAddIf,    &kDelIf,        &kDumpDps,   &kShow,
+    &kAddFlow,      &kModFlow,      &kDelFlow,  &kGetFlow,      &kDumpFlows, &kDelFlows,
+    &kCacheGetSize, &kCacheSetSize, &kFeatures, &kParseActions, &kHelp,      &kListCommands,
+};
+
+constexpr std::string_view kOptionsText =
+    "Options, before or after the command:\n"
+    "  -s, --statistics    statistics too\n"
+    "  -m, --more          more: UFIDs, wildcarded fields, names of ports\n"
+    "      --names         ports by name\n"
+    "      --no-names      ports by number, with -m too\n"
+    "      --clear         mod-flow: statistics begin at zero\n"
+    "      --may-create    mod-flow: creates a flow that is not there\n"
+    "      --read-only     refuse commands that change something\n"
+    "  -t, --timeout=SECS  give up after so many seconds\n"
+    "      --json          print JSON\n"
+    "  -h, --help          this text, or that of a command\n"
+    "  -V, --version       version\n";
+
+}  // namespace
+
+std::span<const Command* const> Commands() { return kCommands; }
+
+const Command* FindCommand(std::string_view name) {
+  const auto found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                  [name](const Command* c) { return c->name == name; });
+  return found == std::end(kCommands) ? nullptr : *found;
+}
+
+std::string HelpText(const Command& command) {
+  std::string text =
+      absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",
+                   ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n");
+  if (!command.examples.empty()) absl::StrAppend(&text, "\nExamples:\n", ToAbsl(command.examples));
+  absl::StrAppend(&text, "\n", ToAbsl(kOptionsText));
+  return text;
+}
+
+std::string HelpText() {
+  std::string text =
+      "dpctl: looks at and changes openvswitch datapaths of the Linux kernel\n"
+      "usage: dpctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n";
+  for (const Command* command : kCommands)
+    absl::StrAppend(&text, "  ", ToAbsl(command->name), command->arguments.empty() ? "" : " ",
+                    ToAbsl(command->arguments), "\n");
+  absl::StrAppend(&text,
+                  "\nDP is [system@]NAME; where it is optional, the only datapath is meant.\n"
+                  "`dpctl help COMMAND` tells more of a command.\n\n",
+                  ToAbsl(kOptionsText));
+  return text;
+}
+
+std::string VersionText() { return "dpctl (Sluice) " SLUICE_VERSION "\n"; }
+
+absl::Status RunCommand(const Command& command, Session* session) {
+  if (command.changes && session->options().read_only)
+    return UsageError(
+        absl::StrFormat("'%s' command does not work in read only mode", ToAbsl(command.name)));
+  const size_t count = session->args().size();
+  const std::string usage =
+      absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",
+                   ToAbsl(command.arguments));
+  if (count < command.min_args)
+    return WithHint(UsageError(absl::StrFormat("'%s' command requires at least %d argument%s",
+                                               ToAbsl(command.name), command.min_args,
+                                               command.min_args == 1 ? "" : "s")),
+                    usage);
+  if (count > command.max_args)
+    return WithHint(
+        UsageError(absl::StrFormat("'%s' command takes at most %d argument%s", ToAbsl(command.name),
+                                   command.max_args, command.max_args == 1 ? "" : "s")),
+        usage);
+  return command.run(session);
+}
+
+}  // namespace sluice::dpctl

@@ -1,0 +1,40 @@
+// The table of commands: a command is a file in dpctl/commands with a constant of this type.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "dpctl/session.h"
+
+namespace sluice::dpctl {
+
+inline constexpr size_t kAnyNumber = static_cast<size_t>(-1);
+
+struct Command {
+  std::string_view name;
+  std::string_view arguments;  // as the usage line shows them
+  size_t min_args;
+  size_t max_args;
+  bool changes;               // --read-only refuses it
+  std::string_view about;     // sentences
+  std::string_view examples;  // lines
+  absl::Status (*run)(Session* session);
+};
+
+// In the order of the help text.
+std::span<const Command* const> Commands();
+// Null when there is none.
+const Command* FindCommand(std::string_view name);
+
+// "usage: .." of one command, with its examples, and of the program.
+std::string HelpText(const Command& command);
+std::string HelpText();
+std::string VersionText();
+
+// Refuses what --read-only forbids and what has too few or too many arguments; else runs it.
+absl::Status RunCommand(const Command& command, Session* session);
+
+}  // namespace sluice::dpctl

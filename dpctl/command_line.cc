@@ -1,0 +1,66 @@
+#include "dpctl/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "dpctl/failure.h"
+#include "netlink/base/status.h"
+
+namespace sluice::dpctl {
+namespace {
+
+// Options may stand before and after the command: both parsers write to the same place.
+void AddOptions(CLI::App* app, Options* options) {
+  app->set_help_flag();
+  app->add_flag("-s,--statistics", options->statistics);
+  app->add_flag_function(
+      "-m,--more", [options](int64_t count) { options->verbosity += static_cast<int>(count); });
+  app->add_flag("--names", options->names);
+  app->add_flag("--no-names", options->no_names);
+  app->add_flag("--clear", options->clear);
+  app->add_flag("--may-create", options->may_create);
+  app->add_flag("--read-only", options->read_only);
+  app->add_flag("--json", options->json);
+  app->add_flag("-h,--help", options->help);
+  app->add_flag("-V,--version", options->version);
+  app->add_option("-t,--timeout", options->timeout);
+}
+
+absl::Status Unknown(const std::vector<std::string>& extra) {
+  const bool option = extra.front().size() > 1 && extra.front().front() == '-';
+  return UsageError(absl::StrCat("unknown ", option ? "option" : "command", " '", extra.front(),
+                                 "'; use --help for help"));
+}
+
+}  // namespace
+
+absl::StatusOr<Invocation> ParseCommandLine(int argc, const char* const* argv) {
+  Invocation line;
+  CLI::App app;
+  app.require_subcommand(0, 1);
+  app.allow_extras();
+  AddOptions(&app, &line.options);
+  for (const Command* command : Commands()) {
+    CLI::App* sub = app.add_subcommand(std::string(command->name));
+    sub->allow_extras(false);
+    AddOptions(sub, &line.options);
+    // As they stand: CLI11 would make nothing of an empty text, which is an empty list of actions.
+    sub->add_option("ARGUMENT",
+                    [&line](const CLI::results_t& results) {
+                      line.args = results;
+                      return true;
+                    })
+        ->expected(0, -1)
+        ->allow_extra_args();
+    sub->final_callback([&line, command] { line.command = command; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return UsageError(absl::StrCat(error.what(), "; use --help for help"));
+  }
+  if (!app.remaining().empty()) return Unknown(app.remaining());
+  return line;
+}
+
+}  // namespace sluice::dpctl

@@ -1,0 +1,27 @@
+// The commands, one constant a file: kShow is in show.cc. command.cc has the table of them.
+#pragma once
+
+#include "dpctl/command.h"
+
+namespace sluice::dpctl {
+
+extern const Command kAddDp;
+extern const Command kDelDp;
+extern const Command kAddIf;
+extern const Command kDelIf;
+extern const Command kDumpDps;
+extern const Command kShow;
+extern const Command kAddFlow;
+extern const Command kModFlow;
+extern const Command kDelFlow;
+extern const Command kGetFlow;
+extern const Command kDumpFlows;
+extern const Command kDelFlows;
+extern const Command kCacheGetSize;
+extern const Command kCacheSetSize;
+extern const Command kFeatures;
+extern const Command kParseActions;
+extern const Command kHelp;
+extern const Command kListCommands;
+
+}  // namespace sluice::dpctl

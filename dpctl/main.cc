@@ -1,0 +1,44 @@
+// dpctl: looks at and changes openvswitch datapaths of the Linux kernel. See dpctl(8).
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "dpctl/command.h"
+#include "dpctl/command_line.h"
+#include "dpctl/failure.h"
+#include "dpctl/output.h"
+
+namespace sluice::dpctl {
+namespace {
+
+absl::Status Run(const Invocation& line, Output* out) {
+  if (line.options.version) {
+    out->Write(VersionText());
+    return absl::OkStatus();
+  }
+  if (line.options.help) {
+    out->Write(line.command != nullptr ? HelpText(*line.command) : HelpText());
+    return absl::OkStatus();
+  }
+  if (line.command == nullptr) return UsageError("missing command name; use --help for help");
+  // SIGALRM ends the program, whatever it is waiting for.
+  ::alarm(line.options.timeout);
+  Session session(line.options, line.args, out);
+  return RunCommand(*line.command, &session);
+}
+
+int Main(int argc, char** argv) {
+  Output out(STDOUT_FILENO);
+  const auto line = ParseCommandLine(argc, argv);
+  absl::Status status = line.ok() ? Run(*line, &out) : line.status();
+  status.Update(out.Flush());
+  if (status.ok()) return 0;
+  std::fputs(FailureText(status).c_str(), stderr);
+  return 1;
+}
+
+}  // namespace
+}  // namespace sluice::dpctl
+
+int main(int argc, char** argv) { return sluice::dpctl::Main(argc, argv); }

@@ -1,0 +1,25 @@
+// What the command line said, but for the command and its arguments.
+#pragma once
+
+#include <optional>
+
+namespace sluice::dpctl {
+
+struct Options {
+  bool statistics = false;  // -s
+  int verbosity = 0;        // -m, each time
+  bool names = false;       // --names
+  bool no_names = false;    // --no-names
+  bool clear = false;       // --clear: mod-flow sets the statistics to zero
+  bool may_create = false;  // --may-create: mod-flow creates what is not there
+  bool read_only = false;   // --read-only: commands that change something are refused
+  bool json = false;        // --json
+  bool help = false;        // -h
+  bool version = false;     // -V
+  unsigned timeout = 0;     // -t: seconds until SIGALRM; 0: none
+
+  // Ports are written by name with -m, unless told otherwise.
+  bool wants_names() const { return names || (verbosity > 0 && !no_names); }
+};
+
+}  // namespace sluice::dpctl

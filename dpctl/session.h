@@ -1,0 +1,60 @@
+// One run of one command: its options and arguments, where it prints, and its way to the kernel.
+//
+// The socket is opened when it is first asked for, so that commands that need no kernel work
+// without one. Not thread-safe.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "dpctl/options.h"
+#include "dpctl/output.h"
+#include "netlink/ovs/datapath.h"
+#include "netlink/ovs/vport.h"
+#include "netlink/socket/client.h"
+
+namespace sluice::dpctl {
+
+using Json = nlohmann::ordered_json;
+
+class Session {
+ public:
+  Session(Options options, std::vector<std::string> args, Output* out)
+      : options_(options), args_(std::move(args)), out_(out) {}
+
+  const Options& options() const { return options_; }
+  const std::vector<std::string>& args() const { return args_; }
+  Output& out() { return *out_; }
+  // A line on standard error that is no failure.
+  static void Warn(std::string_view text);
+  // A document with its line end.
+  void Print(const Json& json);
+
+  absl::StatusOr<socket::Client*> client();
+
+  // `[type@]name`. An error names the datapath.
+  absl::StatusOr<ovs::Datapath> OpenDatapath(std::string_view argument);
+  // That of the argument, or the only one that there is.
+  absl::StatusOr<ovs::Datapath> DatapathOrOnly(std::optional<std::string_view> argument);
+  // Sorted by name.
+  absl::StatusOr<std::vector<ovs::Datapath>> ListDatapaths();
+  // Sorted by number.
+  absl::StatusOr<std::vector<ovs::Vport>> ListPorts(const ovs::Datapath& datapath);
+
+ private:
+  Options options_;
+  std::vector<std::string> args_;
+  Output* out_;
+  std::optional<socket::Client> client_;
+};
+
+// "system@NAME"
+std::string FullName(const ovs::Datapath& datapath);
+// NAME of `[system@]NAME`. kInvalidArgument for another type, or without a name.
+absl::StatusOr<std::string> DatapathName(std::string_view argument);
+
+}  // namespace sluice::dpctl
