@@ -29,6 +29,7 @@
 #include "agent/flowcache/revalidator.h"
 #include "agent/port/link_table.h"
 #include "agent/port/port_kernel.h"
+#include "agent/port/rate_limit.h"
 #include "agent/upcall/dispatch.h"
 #include "agent/upcall/handler_pool.h"
 #include "netlink/base/clock.h"
@@ -106,6 +107,7 @@ class Agent {
   std::unique_ptr<StatusBoard> board_;
   std::unique_ptr<control::Server> server_;
   Timer* deadline_timer_ = nullptr;
+  port::RateLimit receive_errors_{10'000};
   bool running_ = false;  // the revalidator's thread is
 };
 

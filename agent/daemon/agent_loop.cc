@@ -10,6 +10,7 @@
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/logging.h"
+#include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/vport.h"
@@ -91,7 +92,7 @@ void Agent::MarkDirty(BridgeRuntime* bridge) {
 
 void Agent::OnChangeOutside(bool may_have_set) {
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
-    if (may_have_set) bridge->ports().NoteForeignSet();
+    if (may_have_set) bridge->ports().NoteForeignSet(/*certain=*/false);
     MarkDirty(bridge.get());
   }
 }
@@ -114,7 +115,7 @@ void Agent::OnLinkEvents() {
   };
   for (int i = 0; i < kMaxBatches; ++i) {
     const absl::StatusOr<size_t> received = link_events_->Receive(take);
-    if (!received.ok())
+    if (!received.ok() && receive_errors_.Allow(clock_.Now()))
       spdlog::error("cannot receive link events: {}", base::FromAbsl(received.status().message()));
     if (!received.ok() || *received == 0) break;
   }
@@ -136,7 +137,7 @@ void Agent::OnOvsEvents() {
   for (int i = 0; i < kMaxBatches; ++i) {
     const absl::StatusOr<size_t> received = ovs_events_->Receive(
         milliseconds(0), [this](const socket::Event& event) { OnOvsMessage(event); });
-    if (!received.ok())
+    if (!received.ok() && receive_errors_.Allow(clock_.Now()))
       spdlog::error("cannot receive datapath events: {}",
                     base::FromAbsl(received.status().message()));
     if (!received.ok() || *received == 0) return;
@@ -144,7 +145,8 @@ void Agent::OnOvsEvents() {
 }
 
 void Agent::OnOvsMessage(const socket::Event& event) {
-  if (event.kind != socket::EventKind::kMessage) return OnChangeOutside(/*may_have_set=*/true);
+  if (event.kind != socket::EventKind::kMessage)
+    return OnChangeOutside(/*may_have_set=*/event.kind == socket::EventKind::kOverrun);
   if (event.message.port == kernel_->port_id()) return;  // our own doing
   const auto generic = socket::ParseGeneric(event.message, sizeof(ovs_header));
   if (!generic) return;
@@ -157,7 +159,8 @@ void Agent::OnOvsMessage(const socket::Event& event) {
   if (!datapath.ok()) return;
   BridgeRuntime* bridge = FindBridge(datapath->ifindex, datapath->name);
   // Kernels before 4.19 tell of a SET as if it were NEW.
-  if (bridge != nullptr && generic->command != OVS_DP_CMD_DEL) bridge->ports().NoteForeignSet();
+  if (bridge != nullptr && generic->command != OVS_DP_CMD_DEL)
+    bridge->ports().NoteForeignSet(/*certain=*/true);
   MarkDirty(bridge);
 }
 
@@ -182,7 +185,12 @@ void Agent::AfterTurn() {
 
 void Agent::Reload() {
   service_manager_.Reloading();
+  static base::Counter& reloads =
+      base::Counters::Get("config_reloads", "Times that a new configuration was taken.");
+  static base::Counter& refused = base::Counters::Get(
+      "config_reload_refused", "Times that a new configuration had errors: nothing was changed.");
   const absl::StatusOr<Config> config = LoadConfig(options_.config_file);
+  (config.ok() ? reloads : refused).Add();
   if (config.ok()) {
     Apply(*config);
     spdlog::info("{}: reloaded", options_.config_file);

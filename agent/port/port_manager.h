@@ -29,6 +29,7 @@
 #include "agent/port/link_table.h"
 #include "agent/port/port_kernel.h"
 #include "agent/port/port_spec.h"
+#include "agent/port/rate_limit.h"
 #include "netlink/base/clock.h"
 
 namespace sluice::port {
@@ -70,8 +71,9 @@ class PortManager {
   // A reload: takes effect with the next Reconcile().
   void SetWanted(std::vector<PortSpec> wanted);
 
-  // Someone else has set the datapath's features or pids, or may have: they are set again.
-  void NoteForeignSet();
+  // Someone else has set the datapath's features or pids, so they are set again with the next
+  // Reconcile(). Not certain: events were lost, and one of them may have told of that.
+  void NoteForeignSet(bool certain);
   // Cheap, to be called every second or so: has the datapath changed without an event?
   void Check();
 
@@ -135,10 +137,10 @@ class PortManager {
   bool adopting_ = false;  // the first look at a datapath that was there
   // Setting features and pids, again and again if need be.
   bool reassert_ = false;
-  bool reasserted_before_ = false;
+  bool blame_others_ = false;  // it is known that someone else changed them
   int last_dispatch_ifindex_ = 0;
   base::MonotonicMs last_reassert_ = 0;
-  base::MonotonicMs last_warning_ = 0;
+  RateLimit warning_{10'000};
   std::string datapath_problem_;
   std::optional<base::MonotonicMs> deadline_;
 };

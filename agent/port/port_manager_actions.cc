@@ -49,7 +49,7 @@ bool PortManager::EnsureDatapath() {
     dp_ifindex_ = datapath->ifindex;
     adopting_ = !is_new;
   } else if (!kernel_->IsDispatchInForce(*datapath)) {
-    reassert_ = true;
+    reassert_ = blame_others_ = true;
   }
   if (!datapath_problem_.empty()) spdlog::info("{}: the datapath is there again", bridge_);
   datapath_problem_.clear();
@@ -73,7 +73,10 @@ void PortManager::LoseDatapath(std::string problem) {
   WakeAt(clock_->Now() + kDatapathRetryMs);
 }
 
-void PortManager::NoteForeignSet() { reassert_ = true; }
+void PortManager::NoteForeignSet(bool certain) {
+  reassert_ = true;
+  blame_others_ |= certain;
+}
 
 void PortManager::Check() {
   const absl::StatusOr<ovs::Datapath> datapath = kernel_->GetDatapath(bridge_);
@@ -84,23 +87,22 @@ void PortManager::Check() {
 // Two programs that each insist must not keep the machine busy: hence the interval.
 void PortManager::Reassert() {
   const base::MonotonicMs now = clock_->Now();
-  const bool first = !reasserted_before_ || last_dispatch_ifindex_ != dp_ifindex_;
+  const bool first = last_dispatch_ifindex_ != dp_ifindex_;
   if (!first && now < last_reassert_ + kReassertIntervalMs)
     return WakeAt(last_reassert_ + kReassertIntervalMs);
   reassert_ = false;
-  reasserted_before_ = true;
   last_reassert_ = now;
   last_dispatch_ifindex_ = dp_ifindex_;
   if (!first) {
     Count().reasserted.Add();
-    if (now >= last_warning_ + 10'000 || last_warning_ == 0) {
-      last_warning_ = std::max<base::MonotonicMs>(now, 1);
+    if (blame_others_ && warning_.Allow(now)) {
       spdlog::warn(
           "{}: another program set the datapath's features or upcall pids (ovs-dpctl show "
           "does): setting them back",
           bridge_);
     }
   }
+  blame_others_ = false;
   const absl::Status status = kernel_->ApplyDispatch(dp_ifindex_);
   if (status.ok()) return;
   spdlog::error("{}: cannot have the datapath's upcalls: {}", bridge_,
