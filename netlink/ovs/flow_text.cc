@@ -14,6 +14,7 @@
 namespace sluice::ovs {
 namespace {
 
+constexpr uint8_t kNeighbourSolicitation = 135, kNeighbourAdvertisement = 136;  // RFC 4861
 constexpr std::string_view kActions = "actions:";
 constexpr std::string_view kExtraInfo = ", dp-extra-info:";
 
@@ -101,6 +102,7 @@ void RequireTransport(uint8_t protocol, bool first, FlowKey* key, bool* changed)
     uint8_t protocol;
     uint16_t type;
   } kTransports[] = {{IPPROTO_TCP, OVS_KEY_ATTR_TCP},
+                     {IPPROTO_TCP, OVS_KEY_ATTR_TCP_FLAGS},
                      {IPPROTO_UDP, OVS_KEY_ATTR_UDP},
                      {IPPROTO_SCTP, OVS_KEY_ATTR_SCTP}};
   for (const auto& transport : kTransports)
@@ -128,6 +130,10 @@ void Complete(base::ByteVector* bytes) {
     const bool first = key.ipv6.frag != OVS_FRAG_TYPE_LATER;
     RequireTransport(key.ipv6.proto, first, &key, &changed);
     if (first && key.ipv6.proto == IPPROTO_ICMPV6) Require(OVS_KEY_ATTR_ICMPV6, &key, &changed);
+    const bool discovery =
+        key.icmpv6.type == kNeighbourSolicitation || key.icmpv6.type == kNeighbourAdvertisement;
+    if (first && key.ipv6.proto == IPPROTO_ICMPV6 && discovery)
+      Require(OVS_KEY_ATTR_ND, &key, &changed);
   }
   if (!changed) return;
   base::ByteVector completed;

@@ -132,6 +132,32 @@ TEST_CASE("flows are changed, told and removed") {
             "see dmesg"));
 }
 
+TEST_CASE("fields that need others of the kernel's come without them") {
+  const Fixture fixture;
+  const std::string ip4 = "in_port(1),eth(),eth_type(0x0800),",
+                    ip6 = "in_port(1),eth(),eth_type(0x86dd),";
+  for (const std::string& flow :
+       {ip4 + "ipv4(proto=6),tcp(dst=80)", ip4 + "ipv4(proto=17),udp(dst=53)",
+        ip4 + "ipv4(proto=132)", ip4 + "ipv4(proto=1)", ip4 + "ipv4(proto=6,frag=later)",
+        ip6 + "ipv6(proto=6)", ip6 + "ipv6(proto=58),icmpv6(type=135,code=0)",
+        ip6 + "ipv6(proto=58)", std::string("in_port(1),eth(),eth_type(0x8035)"),
+        std::string("in_port(1),eth(),eth_type(0x8100),vlan(vid=5,pcp=0),"
+                    "encap(eth_type(0x0800),ipv4(proto=6),tcp(dst=80))")}) {
+    Succeed("dpctl add-flow dp0 '" + flow + "' 7");
+    const std::string line = Succeed("dpctl dump-flows dp0");
+    CHECK(Has(line, flow + ", packets:0"));
+    Succeed("dpctl del-flows; dpctl add-flow dp0 \"" + line.substr(0, line.find('\n')) + "\"");
+    CHECK(Succeed("dpctl dump-flows dp0") == line);
+    Succeed("dpctl del-flows dp0");
+  }
+}
+
+TEST_CASE("a reader that goes away ends a dump without a word") {
+  const Fixture fixture;
+  AddSomeFlows();
+  CHECK(Succeed("dpctl dump-flows -m | true") == "");
+}
+
 TEST_CASE("looking needs no privilege and sends nothing but GET") {
   const Fixture fixture;
   AddSomeFlows();

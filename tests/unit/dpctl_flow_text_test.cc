@@ -122,6 +122,8 @@ TEST_CASE("protocols that the key calls for are in the key, and not in the mask"
       {"eth_type(0x0800)", OVS_KEY_ATTR_IPV4},
       {"eth_type(0x86dd),ipv6(proto=17)", OVS_KEY_ATTR_UDP},
       {"eth_type(0x0800),ipv4(proto=1)", OVS_KEY_ATTR_ICMP},
+      {"eth_type(0x0800),ipv4(proto=6),tcp(dst=80)", OVS_KEY_ATTR_TCP_FLAGS},
+      {"eth_type(0x86dd),ipv6(proto=58),icmpv6(type=135)", OVS_KEY_ATTR_ND},
   };
   for (const auto& c : cases) {
     const auto flow = ParseFlowText(c.text, nullptr);
