@@ -17,8 +17,11 @@ void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
     absl::MutexLock lock(&mutex_);
     old = std::exchange(ports_, fresh);
   }
-  for (const pipeline::BridgePort& port : old->ports())
-    if (fresh->Find(port.port_no) == nullptr) macs_.ForgetPort(port.port_no);
+  // The kernel gives numbers again: a number with another name is another port.
+  for (const pipeline::BridgePort& port : old->ports()) {
+    const pipeline::BridgePort* now = fresh->Find(port.port_no);
+    if (now == nullptr || now->name != port.name) macs_.ForgetPort(port.port_no);
+  }
   BumpGeneration();
 }
 

@@ -16,9 +16,19 @@ constexpr uint16_t kTpid = 0x8100;
 constexpr uint16_t kTagPresent = 0x1000;
 constexpr uint16_t kVlanIdBits = 0x0fff;
 
-constexpr std::array<std::string_view, kVerdicts> kVerdictNames = {
-    "forward",       "flood",     "flood_unknown",     "drop_same_port",
-    "drop_reserved", "drop_vlan", "drop_unknown_port", "drop_not_ethernet"};
+struct VerdictText {
+  std::string_view name, meaning;
+};
+constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
+    {"forward", "to the one port where the destination was seen"},
+    {"flood", "broadcast or multicast, to all ports of the VLAN"},
+    {"flood_unknown", "to all ports, as the destination has not been seen; no flow"},
+    {"drop_same_port", "the destination is behind the port it came from"},
+    {"drop_reserved", "link-local protocol, never forwarded"},
+    {"drop_vlan", "the port does not carry the VLAN"},
+    {"drop_unknown_port", "the bridge has no such port; no flow"},
+    {"drop_not_ethernet", "the packet has no Ethernet header"},
+}};
 
 // 01:80:c2:00:00:00 to 0f: spanning tree, link aggregation, LLDP and their like (IEEE
 // 802.1Q, 8.6.3).
@@ -127,7 +137,13 @@ class Walk {
 
 }  // namespace
 
-std::string_view ToString(Verdict verdict) { return kVerdictNames[static_cast<size_t>(verdict)]; }
+std::string_view ToString(Verdict verdict) {
+  return kVerdictTexts[static_cast<size_t>(verdict)].name;
+}
+
+std::string_view Explain(Verdict verdict) {
+  return kVerdictTexts[static_cast<size_t>(verdict)].meaning;
+}
 
 void Translate(const ovs::FlowKey& key, const PortTable& ports, const MacLookup& macs,
                Translation* out) {

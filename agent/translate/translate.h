@@ -39,6 +39,8 @@ enum class Verdict : uint8_t {
 };
 inline constexpr int kVerdicts = 8;
 std::string_view ToString(Verdict verdict);
+// In words, for help.
+std::string_view Explain(Verdict verdict);
 
 // A side effect: the source address was seen.
 struct Learned {

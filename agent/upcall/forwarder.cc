@@ -39,10 +39,12 @@ ForwarderCounters& Count() {
 base::Counter& CounterOf(Verdict verdict) {
   static const std::vector<base::Counter*>* counters = [] {
     auto* all = new std::vector<base::Counter*>;
-    for (int i = 0; i < translate::kVerdicts; ++i)
-      all->push_back(&base::Counters::Get(
-          "upcall_verdict_" + std::string(translate::ToString(static_cast<Verdict>(i))),
-          "Upcalls with this decision; see translate.h."));
+    for (int i = 0; i < translate::kVerdicts; ++i) {
+      const auto v = static_cast<Verdict>(i);
+      all->push_back(
+          &base::Counters::Get("upcall_verdict_" + std::string(translate::ToString(v)),
+                               "Upcalls decided so: " + std::string(translate::Explain(v)) + "."));
+    }
     return all;
   }();
   return *(*counters)[static_cast<size_t>(verdict)];

@@ -57,7 +57,7 @@ class Datapaths {
   // `pids[cpu]` gets the upcalls of that CPU; turns per-CPU dispatch on. It must cover the highest
   // CPU.
   absl::Status SetPerCpuPids(int ifindex, std::span<const uint32_t> pids);
-  // Rounded up to a power of two by the kernel; the size after that.
+  // A power of two; newer kernels refuse others, older ones round up. The size after that.
   absl::StatusOr<uint32_t> SetMasksCacheSize(int ifindex, uint32_t entries);
 
   // Its ports and flows go with it.
