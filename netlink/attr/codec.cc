@@ -158,6 +158,12 @@ void EncodeSet(const Table& table, const Row* parent, unsigned level, const void
     if (unknown.parent == parent && unknown.level == level) writer->PutRaw(unknown.raw);
 }
 
+// Whether the key has the attribute, be it by leaving it out.
+bool IsThere(const Table& table, const Row& row, const void* key, unsigned level) {
+  return IsPresent(table, key, row.type, level) ||
+         (row.zero_beside && IsPresent(table, key, *row.zero_beside, level));
+}
+
 bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const void* mask,
                    Writer* writer);
 
@@ -187,7 +193,7 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
   bool wrote = false;
   const Row* tag = nullptr;
   for (const Row& row : table.rows) {
-    if (!IsPresent(table, key, row.type, level)) continue;
+    if (!IsThere(table, row, key, level)) continue;
     const Slot::Where where = row.slot.where;
     if (where == Slot::Where::kStruct || where == Slot::Where::kLevel) {
       wrote |= EncodeMaskNested(table, row, tag, level, key, mask, writer);

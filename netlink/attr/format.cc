@@ -185,6 +185,8 @@ bool NamesClash(const Table& table, const Row& row, ByteView payload, const Text
 
 void AppendSet(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options,
                std::string* out) {
+  ByteVector with_zeros;
+  attributes = WithImplicitZeros(table, attributes, mask, &with_zeros);
   const MaskIndex masks(mask);
   const size_t start = out->size();
   const AttributeWalk walk(attributes);

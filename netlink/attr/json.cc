@@ -243,6 +243,8 @@ Json UnknownToJson(ByteView payload, MaskView mask) {
 
 Json SetToJson(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options) {
   Json object = Json::object();
+  ByteVector with_zeros;
+  attributes = WithImplicitZeros(table, attributes, mask, &with_zeros);
   const MaskIndex masks(mask);
   const AttributeWalk walk(attributes);
   for (const Attribute& attribute : walk)

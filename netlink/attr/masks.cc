@@ -45,6 +45,20 @@ PaddedMask::PaddedMask(MaskView mask, size_t size) : exact_(mask.exact), bytes_(
   bytes_ = bytes_.first(size);
 }
 
+ByteView WithImplicitZeros(const Table& table, ByteView attributes, MaskView mask,
+                           ByteVector* storage) {
+  if (mask.exact) return attributes;
+  for (const Row& row : table.rows) {
+    if (!row.zero_beside || Find(attributes, row.type).data() != nullptr ||
+        Find(attributes, *row.zero_beside).data() == nullptr ||
+        base::IsAllZeros(Find(mask.bytes, row.type)))
+      continue;
+    if (storage->empty()) storage->assign(attributes.begin(), attributes.end());
+    Writer(storage).Put(row.type, ByteVector(row.size));
+  }
+  return storage->empty() ? attributes : ByteView(*storage);
+}
+
 bool IsFull(const Row& row, ByteView mask) {
   return std::all_of(row.fields.begin(), row.fields.end(), [mask](const Field& field) {
     if (IsByteField(field)) return base::IsAllOnes(mask.subspan(field.offset, field.size));

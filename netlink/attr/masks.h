@@ -38,6 +38,11 @@ class PaddedMask {
   ByteView bytes_;
 };
 
+// The attributes, and behind them, as zeros, those that the kernel leaves out when they are zero
+// (Row::zero_beside) and the mask selects. The bytes are in `*storage` when any are added.
+ByteView WithImplicitZeros(const Table& table, ByteView attributes, MaskView mask,
+                           ByteVector* storage);
+
 // Whether the mask of a payload is what text without a mask means. `mask` has the payload's size.
 bool IsFull(const Row& row, ByteView mask);
 // Whether the mask of an attribute selects nothing.

@@ -19,7 +19,7 @@ class Scanner {
   explicit Scanner(std::string_view text) : text_(text) {}
 
   bool AtEnd();
-  char Peek();  // '\0' at the end
+  char Peek();              // '\0' at the end
   bool AfterBlank() const;  // whether the last character that was read or skipped was a blank
   bool Accept(char c);
   bool AcceptWord(std::string_view word);  // only when no further word character follows

@@ -149,6 +149,9 @@ struct Row {
   bool bare_when_empty = false;  // an empty set is just its name: ct
   bool nested_flag = false;      // the kernel takes this nest with NLA_F_NESTED alone
   bool internal = false;         // a number that the kernel keeps to itself
+  // The kernel leaves the attribute out when it is zero: it is there, as zero, wherever the
+  // attribute of this number is, and its mask may stand alone.
+  std::optional<uint16_t> zero_beside{};
   const TextHook* hook = nullptr;
   std::string_view since{};  // the kernel release that brought it
   std::string_view doc{};

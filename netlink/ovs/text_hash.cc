@@ -1,4 +1,4 @@
-// Text of the actions hash(l4(0)) and pop_nsh().
+// Text of the action hash(l4(0)).
 
 #include <algorithm>
 
@@ -55,14 +55,8 @@ bool ParseHash(Parser& parser, const Row& row, ParsedAttribute* out) {
   return parser.Expect(')');
 }
 
-bool FormatPopNsh(const Row& row, ByteView, MaskView, const TextOptions&, std::string* out) {
-  out->append(row.name).append("()");
-  return true;
-}
-
 }  // namespace
 
 const attr::TextHook kHashHook{FormatHash, ParseHash};
-const attr::TextHook kPopNshHook{.format = FormatPopNsh};
 
 }  // namespace sluice::ovs

@@ -7,6 +7,7 @@
 #include "netlink/attr/masks.h"
 #include "netlink/attr/table.h"
 #include "netlink/attr/wire.h"
+#include "netlink/ovs/flow_key.h"
 
 namespace sluice::testing {
 
@@ -38,6 +39,10 @@ class RandomAttributes {
         break;
       case attr::Kind::kSet:
         if (row.name == "set" || row.name == "set_masked") return SetAction(row, depth);
+        if (row.name == "push_nsh") {
+          attr::Writer(&out).Put(OVS_KEY_ATTR_NSH, Set(ovs::kNshTable, depth + 1));
+          return out;
+        }
         return Set(*row.nested, depth + 1);
       case attr::Kind::kList:
         return List(*row.nested, depth + 1);

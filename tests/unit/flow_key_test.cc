@@ -77,6 +77,15 @@ TEST_CASE("flow key: masks of buffers are as long as the key's") {
   CHECK(Text(key, mask) == "tunnel(geneve({len=4/0,0x00000003/0x000000ff})),mpls(label=1)");
 }
 
+TEST_CASE("flow key: what the kernel leaves out since it is zero is matched as zero") {
+  const FlowKey key = Key("tunnel(dst=10.0.0.1,ttl=64)");
+  FlowKey mask{};
+  mask.tunnel.tos = 0xff;
+  mask.tunnel.ipv4_src.bytes.fill(0xff);
+  mask.tunnel.ipv6_src.bytes.fill(0xff);  // not in a tunnel over IPv4
+  CHECK(Text(key, mask) == "tunnel(src=0.0.0.0,tos=0)");
+}
+
 TEST_CASE("flow key: keys agree under a mask") {
   const FlowKey a = Key("in_port(1),ipv4(src=10.0.0.1,dst=10.0.0.2)");
   const FlowKey b = Key("in_port(1),ipv4(src=10.0.0.1,dst=10.0.0.3)");
