@@ -158,6 +158,13 @@ std::string ActionsText(const ovs::Flow& flow) {
   return text;
 }
 
+// Kernels that have zones tell the default one.
+std::string WithoutZoneZero(std::string text) {
+  constexpr std::string_view kZone = "zone=0,";
+  for (size_t at; (at = text.find(kZone)) != std::string::npos;) text.erase(at, kZone.size());
+  return text;
+}
+
 void CheckSameBytes(const ByteVector& bytes) {
   ovs::FlowKey key{};
   attr::Unknowns unknowns;
@@ -196,7 +203,7 @@ TEST_CASE("flows of every kind come back from the kernel as they were given") {
     attr::AppendSet(ovs::kKeyTable, key->value, MaskView::Of(key->mask), {}, &ordered);
     if (kind.key_shown == nullptr) CHECK(Ordered(KeyText(*flow)) == ordered);
     const std::string shown = kind.actions_shown != nullptr ? kind.actions_shown : kind.actions;
-    if (shown != "*") CHECK(ActionsText(*flow) == shown);
+    if (shown != "*") CHECK(WithoutZoneZero(ActionsText(*flow)) == shown);
     auto again = attr::ParseList(ovs::kActionTable, ActionsText(*flow), {});
     REQUIRE(again.ok());
     // psample needs a flag that the kernel does not give back.

@@ -145,7 +145,6 @@ class RandomAttributes {
       }
     } else if (row.name == "erspan") {
       out->resize(12);
-      attr::Writer writer(out);
       const uint32_t version = 1 + static_cast<uint32_t>(Below(2));
       base::Store(out->data(), version);
       if (version == 1) {
