@@ -31,11 +31,21 @@ std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {
 }
 
 void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
-  static base::Counter& moves = base::Counters::Get(
-      "bridge_mac_changes", "Addresses that moved to another port, or made room for another.");
-  if (!macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen)) return;
-  moves.Add();
-  BumpGeneration();
+  static base::Counter& moves =
+      base::Counters::Get("bridge_mac_moves", "Addresses that moved to another port.");
+  switch (macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen)) {
+    case MacTable::Outcome::kMoved:
+      moves.Add();
+      return BumpGeneration();
+    case MacTable::Outcome::kEvicted:
+      // Flows to the address that went still lead to where it was; the next round is soon enough,
+      // and a flood of addresses does not become a flood of rounds.
+      evicted_.store(true, std::memory_order_relaxed);
+      return;
+    case MacTable::Outcome::kKnown:
+    case MacTable::Outcome::kRefused:
+      return;
+  }
 }
 
 void Bridge::BumpGeneration() {
@@ -44,7 +54,8 @@ void Bridge::BumpGeneration() {
 }
 
 void Bridge::ExpireMacs() {
-  if (macs_.Expire(clock_->Now()) > 0) BumpGeneration();
+  const bool evicted = evicted_.exchange(false, std::memory_order_relaxed);
+  if (macs_.Expire(clock_->Now()) > 0 || evicted) BumpGeneration();
 }
 
 size_t Bridge::FlushMacs() {

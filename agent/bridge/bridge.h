@@ -59,6 +59,7 @@ class Bridge final : public translate::MacLookup {
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{1};
+  std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
 };
 

@@ -23,35 +23,34 @@ const MacTable::Shard& MacTable::ShardOf(const Key& key) const {
   return shards_[absl::Hash<Key>()(key) % kShards];
 }
 
-bool MacTable::Learn(uint16_t vlan, const base::Mac& mac, uint32_t port_no, base::MonotonicMs now) {
+MacTable::Outcome MacTable::Learn(uint16_t vlan, const base::Mac& mac, uint32_t port_no,
+                                  base::MonotonicMs now) {
   const Key key{mac, vlan};
   Shard& shard = ShardOf(key);
   absl::MutexLock lock(&shard.mutex);
   auto it = shard.entries.find(key);
   if (it != shard.entries.end()) {
-    if (now < it->second.seen) return false;
-    it->second.seen = now;
+    if (now < it->second.seen) return Outcome::kKnown;
     const bool moved = it->second.port_no != port_no;
-    it->second.port_no = port_no;
-    return moved;
+    it->second = {port_no, now};
+    return moved ? Outcome::kMoved : Outcome::kKnown;
   }
-  const bool evicted = size() >= limit_ && EvictOldest(&shard);
-  if (evicted) {
-    size_.fetch_sub(1, std::memory_order_relaxed);
-  } else if (size() >= limit_) {
-    return false;  // full, and nothing of this shard could make room
-  }
+  const bool full = size() >= limit_;
+  if (full && !EvictFor(port_no, &shard)) return Outcome::kRefused;
   shard.entries.emplace(key, Value{port_no, now});
-  size_.fetch_add(1, std::memory_order_relaxed);
-  return evicted;
+  if (!full) size_.fetch_add(1, std::memory_order_relaxed);
+  return full ? Outcome::kEvicted : Outcome::kKnown;
 }
 
-bool MacTable::EvictOldest(Shard* shard) {
-  auto oldest =
-      std::min_element(shard->entries.begin(), shard->entries.end(),
-                       [](const auto& a, const auto& b) { return a.second.seen < b.second.seen; });
-  if (oldest == shard->entries.end()) return false;
-  shard->entries.erase(oldest);
+bool MacTable::EvictFor(uint32_t port_no, Shard* shard) {
+  auto before = [port_no](const auto& a, const auto& b) {
+    const bool a_own = a.second.port_no == port_no;
+    const bool b_own = b.second.port_no == port_no;
+    return a_own != b_own ? a_own : a.second.seen < b.second.seen;
+  };
+  auto victim = std::min_element(shard->entries.begin(), shard->entries.end(), before);
+  if (victim == shard->entries.end()) return false;
+  shard->entries.erase(victim);
   Evictions().Add();
   return true;
 }

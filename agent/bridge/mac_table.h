@@ -2,8 +2,9 @@
 //
 // Thread-safe: handlers learn and look up at the same time; entries are spread over shards with a
 // lock each. Addresses age: one that was not seen for `aging` is forgotten at the next Expire().
-// When the table is full, the address of the same shard that was not seen for the longest time
-// makes room.
+// When the table is full, an address of the same shard makes room: of the same port if there is
+// one, so that a port that makes addresses up loses its own first, else the one not seen for the
+// longest time.
 #pragma once
 
 #include <array>
@@ -31,9 +32,14 @@ class MacTable {
  public:
   MacTable(uint64_t aging_ms, size_t limit) : aging_ms_(aging_ms), limit_(limit) {}
 
-  // Notes that `mac` was seen; true when flows may be wrong now: it moved to another port, or
-  // another address was evicted. A sighting older than the entry's changes nothing.
-  bool Learn(uint16_t vlan, const base::Mac& mac, uint32_t port_no, base::MonotonicMs now);
+  enum class Outcome : uint8_t {
+    kKnown,    // or new, or older than what is known: no flow is wrong
+    kMoved,    // to another port: flows to it are wrong
+    kEvicted,  // another address made room for it: flows to that one may go
+    kRefused,  // full, and nothing could make room
+  };
+  // Notes that `mac` was seen. A sighting older than the entry's changes nothing.
+  Outcome Learn(uint16_t vlan, const base::Mac& mac, uint32_t port_no, base::MonotonicMs now);
   std::optional<uint32_t> Find(uint16_t vlan, const base::Mac& mac) const;
 
   // Forget: what has aged, what was on a port, everything. Each returns how many were forgotten.
@@ -69,7 +75,7 @@ class MacTable {
   const Shard& ShardOf(const Key& key) const;
   template <typename Predicate>
   size_t EraseIf(Predicate predicate);
-  static bool EvictOldest(Shard* shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->mutex);
+  static bool EvictFor(uint32_t port_no, Shard* shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->mutex);
 
   const uint64_t aging_ms_;
   const size_t limit_;

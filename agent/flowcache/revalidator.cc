@@ -16,6 +16,8 @@ using ovs::Ufid;
 
 // Rounds that are kicked follow each other at least this much apart.
 constexpr uint64_t kMinIntervalMs = 10;
+// Of a change whose refusal is only counted.
+constexpr uint64_t kNoTag = UINT64_MAX;
 // Idle timeout while the cache is full.
 constexpr uint64_t kPressedIdleMs = 100;
 
@@ -110,21 +112,29 @@ absl::Status Revalidator::Adopt(DatapathFlows* datapath) {
                              .status());
   LearnFrom(datapath, flows);
   for (const ovs::Flow& flow : flows) AdoptOrDelete(datapath, flow);
-  FlushChanges();
+  FlushChanges(datapath);
   return absl::OkStatus();
 }
 
-// The addresses that the flows' packets came from, as the agent before us had learned them.
+// The addresses that the flows' packets came from, as the agent before us had learned them. Only a
+// flow that matches all of an address tells of it; flows that saw packets go before those that did
+// not.
 void Revalidator::LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows) {
   const auto ports = datapath->bridge->ports();
-  for (const ovs::Flow& flow : flows) {
-    FlowKey key;
-    attr::Unknowns unknowns;
-    if (ovs::DecodeFlowKey(flow.key, &key, &unknowns)) continue;
-    translate::Translate(key, *ports, *datapath->bridge, &translation_);
-    if (translation_.learned)
-      datapath->bridge->Learn(*translation_.learned,
-                              flow.stats.used != 0 ? flow.stats.used : clock_->Now());
+  for (const bool used : {true, false}) {
+    for (const ovs::Flow& flow : flows) {
+      FlowKey key, mask;
+      attr::Unknowns unknowns;
+      if ((flow.stats.used != 0) != used || !flow.mask ||
+          ovs::DecodeFlowKey(flow.key, &key, &unknowns) ||
+          ovs::DecodeFlowKey(*flow.mask, &mask, &unknowns))
+        continue;
+      translate::Translate(key, *ports, *datapath->bridge, &translation_);
+      const std::optional<translate::Learned>& learned = translation_.learned;
+      if (!learned || !ovs::IsWithin(translation_.mask, mask)) continue;
+      if (used || !datapath->bridge->FindPort(learned->vlan, learned->mac))
+        datapath->bridge->Learn(*learned, used ? flow.stats.used : clock_->Now());
+    }
   }
 }
 
@@ -142,7 +152,7 @@ void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) 
   if (right && datapath->cache.Add(*flow.ufid, cached) != AddResult::kFull)
     return Count().adopted.Add();
   Count().foreign_deleted.Add();
-  installer_.Delete(datapath->dp_ifindex, {.key = flow.key, .ufid = flow.ufid}, 0);
+  installer_.Delete(datapath->dp_ifindex, {.key = flow.key, .ufid = flow.ufid}, kNoTag);
 }
 
 // Rounds.
@@ -161,7 +171,7 @@ void Revalidator::RunRound(DatapathFlows* datapath) {
   TakeIn(&round);
   ExpireIdle(round);
   JudgeStale(datapath);
-  FlushChanges();
+  FlushChanges(datapath);
 }
 
 // Statistics of known flows go to the cache, unknown flows to the round.
@@ -201,7 +211,6 @@ void Revalidator::TakeIn(Round* round) {
     if (whole.ok() && !round->datapath->cache.With(*unknown.ufid, [](CachedFlow*) {}))
       flows.push_back(*std::move(whole));
   }
-  LearnFrom(round->datapath, flows);
   for (const ovs::Flow& flow : flows) AdoptOrDelete(round->datapath, flow);
 }
 
@@ -210,14 +219,16 @@ void Revalidator::ExpireIdle(const Round& round) {
   const uint64_t idle_ms =
       cache.size() >= cache.limit() ? kPressedIdleMs : options_.idle_timeout_ms;
   cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
-    if (round.complete && flow->round != round.number && flow->installed < round.started) {
+    if (flow->round != round.number) {
+      // Put since the dump began, or missing because the dump was interrupted: nothing is known.
+      if (!round.complete || flow->installed >= round.started) return false;
       Count().vanished.Add();
       return true;
     }
     const base::MonotonicMs last = std::max<base::MonotonicMs>(flow->stats.used, flow->installed);
     if (last + idle_ms >= round.started) return false;
     Count().idle.Add();
-    installer_.Delete(round.datapath->dp_ifindex, {.ufid = ufid}, 0);
+    installer_.Delete(round.datapath->dp_ifindex, {.ufid = ufid}, kNoTag);
     return true;
   });
 }
@@ -235,29 +246,36 @@ void Revalidator::JudgeStale(DatapathFlows* datapath) {
   for (const Ufid& ufid : stale_) {
     Judgement judgement = Judgement::kKeep;
     datapath->cache.With(ufid, [&](CachedFlow* flow) {
+      if (flow->generation > generation) return;  // put meanwhile, by newer knowledge than ours
       judgement = Judge(*datapath->bridge, *ports, flow, &translation_);
-      flow->generation = std::max(flow->generation, generation);
+      flow->generation = generation;
       flow->uncertain = false;
-      if (judgement == Judgement::kModify)
-        installer_.Modify(
-            datapath->dp_ifindex,
-            {.key = flow->key, .mask = flow->mask, .actions = flow->actions, .ufid = ufid}, 0);
+      if (judgement != Judgement::kModify) return;
+      installer_.Modify(
+          datapath->dp_ifindex,
+          {.key = flow->key, .mask = flow->mask, .actions = flow->actions, .ufid = ufid},
+          modified_.size());
+      modified_.push_back(ufid);
     });
     if (judgement == Judgement::kKeep) Count().kept.Add();
     if (judgement == Judgement::kModify) Count().modified.Add();
     if (judgement == Judgement::kDelete) {
       Count().deleted.Add();
       datapath->cache.Remove(ufid);
-      installer_.Delete(datapath->dp_ifindex, {.ufid = ufid}, 0);
+      installer_.Delete(datapath->dp_ifindex, {.ufid = ufid}, kNoTag);
     }
   }
 }
 
-void Revalidator::FlushChanges() {
-  installer_.Flush([](uint64_t, int error) {
-    // Deleted by someone else meanwhile: what was wanted.
-    if (error != ENOENT) Count().change_errors.Add();
+void Revalidator::FlushChanges(DatapathFlows* datapath) {
+  installer_.Flush([&](uint64_t tag, int error) {
+    // Deleted by someone else meanwhile: what was wanted, or found out by the next dump.
+    if (error == ENOENT) return;
+    Count().change_errors.Add();
+    if (tag != kNoTag)
+      datapath->cache.With(modified_[tag], [](CachedFlow* flow) { flow->uncertain = true; });
   });
+  modified_.clear();
 }
 
 // The thread.

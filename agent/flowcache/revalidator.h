@@ -62,7 +62,7 @@ class Revalidator {
   void JudgeStale(DatapathFlows* datapath);
   void LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
   void AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow);
-  void FlushChanges();
+  void FlushChanges(DatapathFlows* datapath);
 
   const RevalidatorOptions options_;
   Datapaths* const datapaths_;
@@ -71,6 +71,7 @@ class Revalidator {
   install::Installer installer_;
   translate::Translation translation_;
   std::vector<ovs::Ufid> stale_;
+  std::vector<ovs::Ufid> modified_;  // of the modifications that are queued, by their tags
   std::atomic<uint64_t> rounds_{0};
   absl::Mutex mutex_;
   bool kicked_ ABSL_GUARDED_BY(mutex_) = false;

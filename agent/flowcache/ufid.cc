@@ -1,5 +1,5 @@
-// Flow identifiers from what a flow is. Not for anything that must resist an adversary who chooses
-// keys: two flows with one identifier would only be refused by the kernel (EEXIST).
+// Flow identifiers from what a flow is. The hash has no secret, since a restarted agent must make
+// the same: whoever can choose enough of a packet's headers can make two flows that share one.
 
 #include "agent/flowcache/flow_cache.h"
 

@@ -26,7 +26,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"drop_same_port", "the destination is behind the port it came from"},
     {"drop_reserved", "link-local protocol, never forwarded"},
     {"drop_vlan", "the port does not carry the VLAN"},
-    {"drop_unknown_port", "the bridge has no such port; no flow"},
+    {"drop_unknown_port", "the bridge has no such port"},
     {"drop_not_ethernet", "the packet has no Ethernet header"},
 }};
 
@@ -88,7 +88,6 @@ class Walk {
     uint16_t id = 0;
     tagged_ = key_.vlans() > 0;
     if (tagged_) {
-      out_->mask.layers[0].eth_type = Be16::FromHost(0xffff);
       out_->mask.layers[0].tci = Be16::FromHost(kTagPresent | kVlanIdBits);
       id = key_.layers[0].tci.host() & kVlanIdBits;
     }
@@ -100,11 +99,7 @@ class Walk {
     if (!Source().is_multicast()) out_->learned = Learned{Source(), vlan, in.port_no};
   }
 
-  void Drop(Verdict verdict) {
-    out_->verdict = verdict;
-    // A port that the bridge does not know yet may be about to become one: nothing is installed.
-    out_->install = verdict != Verdict::kDropUnknownPort;
-  }
+  void Drop(Verdict verdict) { out_->verdict = verdict; }
 
   void Flood(const PortTable& ports, const BridgePort& in, uint16_t vlan, Verdict verdict) {
     out_->verdict = verdict;
@@ -153,6 +148,10 @@ void Translate(const ovs::FlowKey& key, const PortTable& ports, const MacLookup&
   out->learned.reset();
   // A packet that some action sent through the datapath again is not one that came in.
   MatchAll(&out->mask.recirc_id);
+  // A tag that the mask does not name the kernel matches whole, and a tag that it names must have
+  // these.
+  for (unsigned level = 0; level < key.vlans(); ++level)
+    out->mask.layers[level] = {Be16::FromHost(0xffff), Be16::FromHost(kTagPresent)};
   Walk(key, out).Run(ports, macs);
 }
 

@@ -13,6 +13,8 @@ using translate::Verdict;
 struct ForwarderCounters {
   base::Counter& unknown_datapath = base::Counters::Get(
       "upcall_unknown_datapath", "Upcalls of datapaths that the agent does not serve: dropped.");
+  base::Counter& foreign_action = base::Counters::Get(
+      "upcall_foreign_actions", "Upcalls of userspace() actions, which are not ours: ignored.");
   base::Counter& bad_key = base::Counters::Get(
       "upcall_bad_keys", "Upcalls whose flow key could not be decoded: dropped.");
   base::Counter& unknown_attributes =
@@ -77,6 +79,8 @@ void Forwarder::Refresh(View* view) {
 }
 
 void Forwarder::Process(const ovs::Upcall& upcall) {
+  // We install no userspace() action, and its packet goes on in the datapath: not ours to forward.
+  if (upcall.kind != ovs::Upcall::Kind::kMiss) return Count().foreign_action.Add();
   if (views_.empty()) now_ = clock_->Now();
   View* view = Find(upcall.dp_ifindex);
   if (view == nullptr) return Count().unknown_datapath.Add();

@@ -91,8 +91,20 @@ const Case kCases[] = {
      "recirc_id(0),in_port(1),eth(dst=01:80:c2:00:00:0e)"},
     {"their neighbours in the address space are", UNTAGGED("1", MAC(1), "01:80:c2:00:00:10"),
      Verdict::kFlood, "0,2", "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=01:80:c2:00:00:10)"},
-    {"an unknown port installs nothing", UNTAGGED("9", MAC(1), MAC(2)), Verdict::kDropUnknownPort,
-     "drop", nullptr},
+    {"an unknown port is dropped as a whole", UNTAGGED("9", MAC(1), MAC(2)),
+     Verdict::kDropUnknownPort, "drop", "recirc_id(0),in_port(9),eth()"},
+    {"a tag that nobody read is matched as far as the kernel insists",
+     TAGGED("1", "10", MAC(1), "01:80:c2:00:00:0e"), Verdict::kDropReserved, "drop",
+     "recirc_id(0),in_port(1),eth(dst=01:80:c2:00:00:0e),eth_type(0x8100),vlan(),"
+     "encap(eth_type(0x88b5/0))"},
+    {"of two tags the outer one decides",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(
+         2) "),eth_type(0x88a8),vlan(vid=10,pcp=1),encap(eth_type(0x8100),vlan(vid=77,pcp=2),"
+            "encap(eth_type(0x88b5)))",
+     Verdict::kForward, "2",
+     "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(
+         2) "),eth_type(0x88a8),vlan(vid=10),encap(eth_type(0x8100),vlan(),encap(eth_type(0x88b5/"
+            "0)))"},
     {"from access port to access port: no tag", UNTAGGED("3", MAC(3), MAC(4)), Verdict::kForward,
      "4", "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=" MAC(4) ")"},
     {"from access port to trunk: a tag is put on", UNTAGGED("3", MAC(3), MAC(1)), Verdict::kForward,
@@ -196,24 +208,34 @@ TEST_CASE("translate: packets that are equal under the mask get the same decisio
 }
 
 TEST_CASE("MAC table: learning, moves, aging, room") {
+  using Outcome = bridge::MacTable::Outcome;
   bridge::MacTable table(/*aging_ms=*/1000, /*limit=*/64);
   const base::Mac a{{0x0a, 0, 0, 0, 0, 1}};
   CHECK_FALSE(table.Find(0, a));
-  CHECK_FALSE(table.Learn(0, a, 1, 100));  // new is not moved
+  CHECK(table.Learn(0, a, 1, 100) == Outcome::kKnown);  // new is not moved
   CHECK(table.Find(0, a) == 1u);
-  CHECK_FALSE(table.Find(10, a));          // another VLAN is another address
-  CHECK(table.Learn(0, a, 2, 200));        // moved
-  CHECK_FALSE(table.Learn(0, a, 1, 150));  // an old sighting changes nothing
+  CHECK_FALSE(table.Find(10, a));  // another VLAN is another address
+  CHECK(table.Learn(0, a, 2, 200) == Outcome::kMoved);
+  CHECK(table.Learn(0, a, 1, 150) == Outcome::kKnown);  // an old sighting changes nothing
   CHECK(table.Find(0, a) == 2u);
   CHECK(table.Expire(1199) == 0);
-  CHECK_FALSE(table.Learn(0, a, 2, 1000));
+  CHECK(table.Learn(0, a, 2, 1000) == Outcome::kKnown);
   CHECK(table.Expire(1999) == 0);
   CHECK(table.Expire(2001) == 1);
   CHECK(table.size() == 0);
-  for (uint8_t i = 0; i < 200; ++i) table.Learn(0, {{0x0a, 0, 0, 0, 1, i}}, 3, 3000u + i);
-  CHECK(table.size() <= 64);
+}
+
+TEST_CASE("MAC table: a port that makes addresses up loses its own first") {
+  bridge::MacTable table(/*aging_ms=*/100'000, /*limit=*/640);
+  const base::Mac honest{{0x0a, 0, 0, 0, 0, 1}};
+  table.Learn(0, honest, 1, 1);
+  for (uint32_t i = 0; i < 20'000; ++i)
+    table.Learn(0, {{0x0b, 0, 0, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)}}, 3,
+                2 + i);
+  CHECK(table.size() <= 640);
+  CHECK(table.Find(0, honest) == 1u);
   CHECK(table.ForgetPort(3) > 0);
-  CHECK(table.size() == 0);
+  CHECK(table.size() == 1);
 }
 
 TEST_CASE("bridge: what can make a flow wrong raises the generation") {
