@@ -25,8 +25,9 @@ std::string_view DatapathPorts::NameOf(uint32_t port) const {
 }
 
 std::optional<uint32_t> DatapathPorts::NumberOf(std::string_view name) const {
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9' &&
-                       name.find_first_not_of("0123456789abcdefxABCDEFX") == name.npos))
+  if (name.empty() ||
+      (name[0] >= '0' && name[0] <= '9' &&
+       name.find_first_not_of("0123456789abcdefxABCDEFX") == std::string_view::npos))
     return std::nullopt;
   if (!Load().ok()) return std::nullopt;
   const auto found = numbers_.find(base::ToAbsl(name));

@@ -132,4 +132,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice::control
 
+// What a library throws for want of memory ends the program: there is nothing to say or to save
+// then. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) { return sluice::control::Main(argc, argv); }

@@ -64,7 +64,7 @@ absl::Status Agent::Run() {
   AfterTurn();  // what had to wait while starting
   service_manager_.Ready();
   spdlog::info("ready");
-  const absl::Status status = loop_->Run();
+  absl::Status status = loop_->Run();
   service_manager_.Stopping();
   spdlog::info("stopping; the kernel forwards on with the flows that it has");
   return status;

@@ -109,4 +109,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice::daemon
 
+// What a library throws for want of memory ends the program: there is nothing to say or to save
+// then. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) { return sluice::daemon::Main(argc, argv); }

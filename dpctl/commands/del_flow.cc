@@ -15,7 +15,7 @@ absl::Status Run(Session* session) {
   const auto gone = ovs::Flows(client).Delete(
       arguments.datapath.ifindex, {.key = arguments.flow.key, .ufid = arguments.flow.ufid});
   if (!gone.ok()) {
-    const absl::Status status = FailedAndLogged("deleting flow", gone.status());
+    absl::Status status = FailedAndLogged("deleting flow", gone.status());
     if (base::ErrnoOf(gone.status()) == ENOENT && !arguments.flow.ufid)
       return WithHint(status, "Perhaps you need to specify a UFID?");
     return status;

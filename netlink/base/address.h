@@ -18,7 +18,6 @@ struct Mac {
   constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
   constexpr bool is_zero() const { return *this == Mac{}; }
   friend constexpr bool operator==(const Mac&, const Mac&) = default;
-  friend constexpr auto operator<=>(const Mac&, const Mac&) = default;
 
   template <typename H>
   friend H AbslHashValue(H h, const Mac& mac) {

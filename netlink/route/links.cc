@@ -126,7 +126,7 @@ absl::StatusOr<Link> Links::Get(int ifindex, std::string_view name) {
 }
 
 absl::StatusOr<Link> Links::Get(std::string_view name) {
-  if (name.empty() || name.size() >= IFNAMSIZ || name.find('\0') != name.npos)
+  if (name.empty() || name.size() >= IFNAMSIZ || name.find('\0') != std::string_view::npos)
     return base::KernelError(
         ENODEV, absl::StrCat("link \"", base::ToAbsl(name), "\": names have 1 to 15 characters"));
   absl::StatusOr<Link> link = Get(0, name);

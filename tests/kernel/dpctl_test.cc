@@ -155,7 +155,7 @@ TEST_CASE("fields that need others of the kernel's come without them") {
 TEST_CASE("a reader that goes away ends a dump without a word") {
   const Fixture fixture;
   AddSomeFlows();
-  CHECK(Succeed("dpctl dump-flows -m | true") == "");
+  CHECK(Succeed("dpctl dump-flows -m | true").empty());
 }
 
 TEST_CASE("looking needs no privilege and sends nothing but GET") {
@@ -170,7 +170,7 @@ TEST_CASE("looking needs no privilege and sends nothing but GET") {
         Succeed("strace -qq -xx -e trace=sendto,sendmsg,sendmmsg dpctl " + command +
                 " 2>&1 >/dev/null | grep -v NETLINK_ROUTE | "
                 "grep -v RTM_GETLINK | grep -v 'x03.x0[12]' || true");
-    CHECK(trace == "");
+    CHECK(trace.empty());
   }
   CHECK(Has(Fail(std::string(kUnprivileged) + "dpctl del-flows"), "CAP_NET_ADMIN"));
 }

@@ -60,8 +60,10 @@ class FakeTransport final : public Transport {
   size_t send_bytes = 2 << 20;
   std::vector<ByteVector> sent;
 
-  void Queue(ByteVector datagram) { queue_.push_back({ReceiveOutcome::kReceived, datagram}); }
-  void Overrun() { queue_.push_back({ReceiveOutcome::kOverrun, {}}); }
+  void Queue(ByteVector datagram) {
+    queue_.emplace_back(ReceiveOutcome::kReceived, std::move(datagram));
+  }
+  void Overrun() { queue_.emplace_back(ReceiveOutcome::kOverrun, ByteVector()); }
 
   absl::Status Send(ByteView datagram) override {
     sent.emplace_back(datagram.begin(), datagram.end());

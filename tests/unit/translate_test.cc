@@ -189,6 +189,7 @@ TEST_CASE("translate: packets that are equal under the mask get the same decisio
   const KnownMacs macs;
   Random random;
   std::vector<ovs::FlowKey> keys;
+  keys.reserve(300);
   for (int i = 0; i < 300; ++i) keys.push_back(RandomKey(&random));
   Translation of_a, of_b;
   int compared = 0;
