@@ -14,9 +14,10 @@ namespace {
 using base::ToAbsl;
 
 constexpr const Command* kCommands[] = {
-    &kAddDp,        &kDelDp,        &kAddIf,    &kDelIf,        &kDumpDps,   &kShow,
-    &kAddFlow,      &kModFlow,      &kDelFlow,  &kGetFlow,      &kDumpFlows, &kDelFlows,
-    &kCacheGetSize, &kCacheSetSize, &kFeatures, &kParseActions, &kHelp,      &kListCommands,
+    &kAddDp,        &kDelDp,    &kAddIf,        &kDelIf,    &kDumpDps,
+    &kShow,         &kAddFlow,  &kModFlow,      &kDelFlow,  &kGetFlow,
+    &kDumpFlows,    &kAddFlows, &kModFlows,     &kDelFlows, &kCacheGetSize,
+    &kCacheSetSize, &kFeatures, &kParseActions, &kHelp,     &kListCommands,
 };
 
 constexpr std::string_view kOptionsText =
@@ -27,6 +28,7 @@ constexpr std::string_view kOptionsText =
     "      --no-names      ports by number, with -m too\n"
     "      --clear         mod-flow: statistics begin at zero\n"
     "      --may-create    mod-flow: creates a flow that is not there\n"
+    "      --atomic        add-flows and the like: the whole file or nothing of it\n"
     "      --read-only     refuse commands that change something\n"
     "  -t, --timeout=SECS  give up after so many seconds\n"
     "      --json          print JSON\n"

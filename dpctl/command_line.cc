@@ -19,6 +19,7 @@ void AddOptions(CLI::App* app, Options* options) {
   app->add_flag("--no-names", options->no_names);
   app->add_flag("--clear", options->clear);
   app->add_flag("--may-create", options->may_create);
+  app->add_flag("--atomic", options->atomic);
   app->add_flag("--read-only", options->read_only);
   app->add_flag("--json", options->json);
   app->add_flag("-h,--help", options->help);

@@ -12,6 +12,7 @@ struct Options {
   bool no_names = false;    // --no-names
   bool clear = false;       // --clear: mod-flow sets the statistics to zero
   bool may_create = false;  // --may-create: mod-flow creates what is not there
+  bool atomic = false;      // --atomic: a file of flows is carried out whole or not at all
   bool read_only = false;   // --read-only: commands that change something are refused
   bool json = false;        // --json
   bool help = false;        // -h

@@ -16,6 +16,8 @@ extern const Command kModFlow;
 extern const Command kDelFlow;
 extern const Command kGetFlow;
 extern const Command kDumpFlows;
+extern const Command kAddFlows;
+extern const Command kModFlows;
 extern const Command kDelFlows;
 extern const Command kCacheGetSize;
 extern const Command kCacheSetSize;
