@@ -18,6 +18,8 @@ struct Mac {
   constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
   constexpr bool is_zero() const { return *this == Mac{}; }
   friend constexpr bool operator==(const Mac&, const Mac&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
+  friend constexpr auto operator<=>(const Mac&, const Mac&) = default;
 
   template <typename H>
   friend H AbslHashValue(H h, const Mac& mac) {
