@@ -49,6 +49,14 @@ std::string HelpText(const Command& command) {
   std::string text =
       absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",
                    ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n");
+  if (!command.options.empty()) {
+    absl::StrAppend(&text, "\nOptions of this command:\n");
+    for (const CommandOption& option : command.options) {
+      std::string left(option.name);
+      if (!option.value.empty()) left += "=" + std::string(option.value);
+      absl::StrAppendFormat(&text, "  %-21s %s\n", left, ToAbsl(option.about));
+    }
+  }
   if (!command.examples.empty()) absl::StrAppend(&text, "\nExamples:\n", ToAbsl(command.examples));
   absl::StrAppend(&text, "\n", ToAbsl(kOptionsText));
   return text;

@@ -13,6 +13,13 @@ namespace sluice::dpctl {
 
 inline constexpr size_t kAnyNumber = static_cast<size_t>(-1);
 
+// An option of one command alone, beside those that all have (options.h).
+struct CommandOption {
+  std::string_view name;   // "--port"
+  std::string_view value;  // what it takes, as the help text shows it: "PORT"; empty for a flag
+  std::string_view about;
+};
+
 struct Command {
   std::string_view name;
   std::string_view arguments;  // as the usage line shows them
@@ -22,6 +29,7 @@ struct Command {
   std::string_view about;     // sentences
   std::string_view examples;  // lines
   absl::Status (*run)(Session* session);
+  std::span<const CommandOption> options{};
 };
 
 // In the order of the help text.

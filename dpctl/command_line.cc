@@ -27,6 +27,18 @@ void AddOptions(CLI::App* app, Options* options) {
   app->add_option("-t,--timeout", options->timeout);
 }
 
+void AddOwnOptions(CLI::App* app, const Command& command, CommandOptions* given) {
+  for (const CommandOption& option : command.options) {
+    const std::string name(option.name);
+    if (option.value.empty())
+      app->add_flag_callback(name, [given, name] { (*given)[name]; });
+    else
+      app->add_option_function<std::string>(
+             name, [given, name](const std::string& value) { (*given)[name] = value; })
+          ->take_last();
+  }
+}
+
 absl::Status Unknown(const std::vector<std::string>& extra) {
   const bool option = extra.front().size() > 1 && extra.front().front() == '-';
   return UsageError(absl::StrCat("unknown ", option ? "option" : "command", " '", extra.front(),
@@ -45,6 +57,7 @@ absl::StatusOr<Invocation> ParseCommandLine(int argc, const char* const* argv) {
     CLI::App* sub = app.add_subcommand(std::string(command->name));
     sub->allow_extras(false);
     AddOptions(sub, &line.options);
+    AddOwnOptions(sub, *command, &line.own_options);
     // As they stand: CLI11 would make nothing of an empty text, which is an empty list of actions.
     sub->add_option("ARGUMENT",
                     [&line](const CLI::results_t& results) {

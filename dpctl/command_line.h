@@ -14,6 +14,7 @@ struct Invocation {
   Options options;
   const Command* command = nullptr;  // null when there is none, as with --version
   std::vector<std::string> args;
+  CommandOptions own_options;
 };
 
 // kInvalidArgument for unknown commands and options. The number of arguments is not looked at.

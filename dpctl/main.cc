@@ -24,7 +24,7 @@ absl::Status Run(const Invocation& line, Output* out) {
   if (line.command == nullptr) return UsageError("missing command name; use --help for help");
   // SIGALRM ends the program, whatever it is waiting for.
   ::alarm(line.options.timeout);
-  Session session(line.options, line.args, out);
+  Session session(line.options, line.args, out, line.own_options);
   return RunCommand(*line.command, &session);
 }
 

@@ -1,7 +1,10 @@
-// What the command line said, but for the command and its arguments.
+// What the command line said, but for the command and its arguments. These options every command
+// takes; those of one command are in its Command::options.
 #pragma once
 
-#include <optional>
+#include <functional>
+#include <map>
+#include <string>
 
 namespace sluice::dpctl {
 
@@ -22,5 +25,8 @@ struct Options {
   // Ports are written by name with -m, unless told otherwise.
   bool wants_names() const { return names || (verbosity > 0 && !no_names); }
 };
+
+// What was given of a command's own options, by name with its dashes.
+using CommandOptions = std::map<std::string, std::string, std::less<>>;
 
 }  // namespace sluice::dpctl

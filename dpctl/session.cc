@@ -40,6 +40,12 @@ void Session::Print(const Json& json) {
   out_->Write("\n");
 }
 
+std::optional<std::string_view> Session::Value(std::string_view option) const {
+  const auto found = own_options_.find(option);
+  if (found == own_options_.end()) return std::nullopt;
+  return found->second;
+}
+
 absl::StatusOr<socket::Client*> Session::client() {
   if (!client_) {
     auto client = socket::Client::Open(NETLINK_GENERIC);

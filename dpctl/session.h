@@ -23,10 +23,14 @@ using Json = nlohmann::ordered_json;
 
 class Session {
  public:
-  Session(Options options, std::vector<std::string> args, Output* out)
-      : options_(options), args_(std::move(args)), out_(out) {}
+  Session(Options options, std::vector<std::string> args, Output* out, CommandOptions own = {})
+      : options_(options), own_options_(std::move(own)), args_(std::move(args)), out_(out) {}
 
   const Options& options() const { return options_; }
+  // Options of the command's own (Command::options), by name: "--port". Nullopt when not given; of
+  // a flag, the empty text. Of an option that is given twice, the last.
+  bool Given(std::string_view option) const { return own_options_.contains(option); }
+  std::optional<std::string_view> Value(std::string_view option) const;
   const std::vector<std::string>& args() const { return args_; }
   Output& out() { return *out_; }
   // A line on standard error that is no failure.
@@ -47,6 +51,7 @@ class Session {
 
  private:
   Options options_;
+  CommandOptions own_options_;
   std::vector<std::string> args_;
   Output* out_;
   std::optional<socket::Client> client_;
