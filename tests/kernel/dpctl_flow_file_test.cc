@@ -1,69 +1,23 @@
 // Files of flows, as a user of dpctl has them, against the kernel.
 
-#include <sys/wait.h>
-
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/shell.h"
 #include "tests/support/test.h"
 
 namespace sluice {
 namespace {
 
-struct Outcome {
-  int status = -1;
-  std::string text;  // both streams
-};
+using testing::Fail;
+using testing::Has;
+using testing::Run;
+using testing::Succeed;
+using Fixture = testing::TwoPorts;
 
-Outcome Run(const std::string& command) {
-  Outcome outcome;
-  FILE* pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> piece{};
-  while (size_t n = std::fread(piece.data(), 1, piece.size(), pipe))
-    outcome.text.append(piece.data(), n);
-  const int ended = ::pclose(pipe);
-  outcome.status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128;
-  return outcome;
-}
-
-std::string Succeed(const std::string& command) {
-  Outcome outcome = Run(command);
-  INFO(command << "\n" << outcome.text);
-  CHECK(outcome.status == 0);
-  return outcome.text;
-}
-
-std::string Fail(const std::string& command) {
-  Outcome outcome = Run(command);
-  INFO(command << "\n" << outcome.text);
-  CHECK(outcome.status == 1);
-  return outcome.text;
-}
-
-bool Has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-// A datapath `dp0` with ports 1 and 7, and what goes with it.
-class Fixture {
- public:
-  Fixture() {
-    Succeed(
-        "ip link add veth0 type veth peer name peer0; ip link add veth1 type veth peer name peer1");
-    Succeed("dpctl add-dp dp0 veth0,port_no=1 veth1,port_no=7");
-  }
-  ~Fixture() { Run("dpctl del-dp dp0; ip link del veth0; ip link del veth1"); }
-};
-
-void Write(const std::string& text) {
-  FILE* file = std::fopen("/tmp/flows", "w");
-  REQUIRE(file != nullptr);
-  std::fputs(text.c_str(), file);
-  REQUIRE(std::fclose(file) == 0);
-}
+void Write(const std::string& text) { testing::WriteFile("/tmp/flows", text); }
 
 std::string Flow(int mac) {
   std::array<char, 96> text{};
