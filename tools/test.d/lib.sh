@@ -33,12 +33,12 @@ run_tests() {
   printf '%s\0' "$@" | xargs -0 -n1 -P"$jobs" tools/test.d/run-one
 }
 
-# run_kernel_tests KERNEL: those of the release build, each program in a guest of its own, so that
-# none sees what another left behind.
+# run_kernel_tests KERNEL [CPUS]: those of the release build, each program in a guest of its own, so
+# that none sees what another left behind.
 run_kernel_tests() {
   local programs
   mapfile -t programs < <(sed "s|^|$PWD/build/release/|" build/release/kernel-tests.list)
   check "kernel $1 is here" tools/vm fetch "$1"
-  export RUN_UNDER="tools/vm run --kernel $1 --"
+  export RUN_UNDER="tools/vm run --kernel $1 --cpus ${2:-1} --"
   run_tests "${programs[@]}"
 }
