@@ -17,7 +17,7 @@ void Output::WriteOut() {
       started_ = true;
       done += static_cast<size_t>(written);
     } else if (written == 0 || errno != EINTR) {
-      status_ = Failed("writing the output", base::ErrnoError(written == 0 ? EIO : errno, "write"));
+      status_ = Failed(what_, base::ErrnoError(written == 0 ? EIO : errno, "write"));
     }
   }
   buffer_.clear();

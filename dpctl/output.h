@@ -16,7 +16,8 @@ namespace sluice::dpctl {
 
 class Output {
  public:
-  explicit Output(int fd) : fd_(fd) {}
+  // `what` begins the text of an error.
+  explicit Output(int fd, std::string_view what = "writing the output") : fd_(fd), what_(what) {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
@@ -37,6 +38,7 @@ class Output {
   void WriteOut();
 
   int fd_;
+  std::string what_;
   std::string buffer_;
   bool started_ = false;
   absl::Status status_;
