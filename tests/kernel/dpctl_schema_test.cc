@@ -1,0 +1,72 @@
+// What dpctl prints with --json, held against docs/reference/dpctl.schema.json.
+//
+// A command is added here by a line: its definition, what to run before it, and how it is called.
+#include "tests/support/shell.h"
+#include "tests/support/test.h"
+
+namespace sluice {
+namespace {
+
+using testing::Run;
+using testing::Succeed;
+
+constexpr char kValidate[] = SLUICE_GOLDEN_DIR "/../support/validate_json.py " SLUICE_GOLDEN_DIR
+                                               "/../../docs/reference/dpctl.schema.json ";
+constexpr int kNoValidator = 77;
+
+struct Case {
+  const char* definition;
+  const char* arguments;
+  const char* before = "true";
+};
+
+constexpr Case kCases[] = {
+    {"dump-dps", "dump-dps"},
+    {"show", "show"},
+    {"show", "show -s dp0"},
+    {"dump-flows", "dump-flows"},
+    {"dump-flows", "dump-flows -m dp0"},
+    {"dump-flows", "dump-flows --names dp0"},
+    {"get-flow", "get-flow dp0 'in_port(1),eth(),eth_type(0x0806),arp()'"},
+    {"mod-flow", "mod-flow -s dp0 'in_port(1),eth(),eth_type(0x0806),arp()' 1"},
+    {"cache-get-size", "cache-get-size dp0"},
+    {"cache-set-size", "cache-set-size dp0 masks-cache 128"},
+    {"features", "features"},
+    {"list-commands", "list-commands"},
+    {"parse-actions", "parse-actions 'ct(commit,nat(src=10.0.0.1)),userspace(pid=1,userdata(0a))'"},
+    {"add-flows", "add-flows dp0 /tmp/flows", "dpctl dump-flows dp0 >/tmp/flows; dpctl del-flows"},
+    {"add-flows", "add-flows dp0 /tmp/flows 2>/dev/null || true"},
+    {"mod-flows", "mod-flows --atomic dp0 /tmp/flows"},
+    {"del-flow", "del-flow -s dp0 'in_port(1),eth(),eth_type(0x0806),arp()'"},
+    {"del-flows", "del-flows dp0 /tmp/flows 2>/dev/null || true"},
+};
+
+}  // namespace
+
+TEST_CASE("what --json prints is what the schema says") {
+  if (Run(std::string("echo null | ") + kValidate + "show").status == kNoValidator)
+    SLUICE_SKIP("needs python3-jsonschema: tools/setup vm");
+  const testing::TwoPorts fixture;
+  Succeed("dpctl add-flow dp0 'in_port(1),eth(),eth_type(0x0806),arp()' veth1");
+  Succeed(
+      "dpctl add-flow dp0 'ufid:1910806e-c447-4f7e-b44c-ee1bb834f1d6,in_port(7),"
+      "eth(dst=02:00:00:00:00:01),eth_type(0x0800),ipv4(dst=10.0.0.0/8,proto=6),"
+      "tcp_flags(+syn-ack)' 'push_vlan(vid=5,pcp=1),set(ipv4(ttl=63/0xff)),"
+      "sample(sample=50%,actions(1)),7'");
+  for (const Case& c : kCases) {
+    Succeed(c.before);
+    Succeed(std::string("dpctl --json >/tmp/json ") + c.arguments);
+    Succeed(std::string(kValidate) + c.definition + " </tmp/json");
+  }
+}
+
+TEST_CASE("the validator sees what is wrong") {
+  if (Run(std::string("echo null | ") + kValidate + "show").status == kNoValidator)
+    SLUICE_SKIP("needs python3-jsonschema: tools/setup vm");
+  for (const std::string text : {"null", "{}", "{\"datapaths\":[{}]}", "{\"datapaths\":", ""}) {
+    CAPTURE(text);
+    CHECK(Run("printf '%s' '" + text + "' | " + kValidate + "show").status == 1);
+  }
+}
+
+}  // namespace sluice
