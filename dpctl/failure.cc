@@ -1,10 +1,15 @@
 #include "dpctl/failure.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "netlink/attr/scanner.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -17,6 +22,17 @@ constexpr char kHintUrl[] = "sluice/dpctl-hint";
 std::string HintOf(const absl::Status& status) {
   const absl::optional<absl::Cord> hint = status.GetPayload(kHintUrl);
   return hint ? std::string(*hint) : std::string();
+}
+
+// The message, with the place in a text that it shows within `columns`.
+std::string Fitted(const absl::Status& status, size_t columns) {
+  std::string message(status.message());
+  const auto offset = attr::TextErrorOffset(status);
+  const auto text = attr::TextErrorText(status);
+  if (columns == 0 || !offset || !text) return message;
+  std::string place = attr::PlaceInText(*text, *offset, columns - std::min<size_t>(columns, 2));
+  place.insert(place.find('\n') + 1, "  ");
+  return absl::StrCat(message.substr(0, message.find('\n')), "\n  ", place);
 }
 
 }  // namespace
@@ -52,9 +68,14 @@ absl::Status WithHint(absl::Status status, std::string_view hint) {
 
 absl::Status UsageError(std::string_view text) { return absl::InvalidArgumentError(ToAbsl(text)); }
 
-std::string FailureText(const absl::Status& status) {
+size_t ErrorColumns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+std::string FailureText(const absl::Status& status, size_t columns) {
   const int error = base::ErrnoOf(status);
-  std::string text = absl::StrCat("dpctl: ", status.message());
+  std::string text = absl::StrCat("dpctl: ", Fitted(status, columns));
   if (error != 0) {
     const char* description = strerrordesc_np(error);
     absl::StrAppend(&text, " (", description != nullptr ? description : absl::StrCat(error).c_str(),

@@ -24,7 +24,10 @@ absl::Status WithHint(absl::Status status, std::string_view hint);
 
 absl::Status UsageError(std::string_view text);
 
-// The lines for standard error, each with its end.
-std::string FailureText(const absl::Status& status);
+// The lines for standard error, each with its end. The place of an error in a text is shown within
+// `columns`, or as many as are usual for 0.
+std::string FailureText(const absl::Status& status, size_t columns = 0);
+// How wide the terminal is on standard error; 0 when there is none.
+size_t ErrorColumns();
 
 }  // namespace sluice::dpctl

@@ -107,10 +107,11 @@ class FileRun {
 void FileRun::Refuse(size_t line, const absl::Status& why) {
   ++failed_;
   progress_.Clear();
-  std::string text = FailureText(why);
-  text.erase(0, sizeof("dpctl: ") - 1);
-  std::fputs(absl::StrCat(name_, ":", line, ": ", text).c_str(), stderr);
+  constexpr size_t kPrefix = sizeof("dpctl: ") - 1;
+  const std::string shown = FailureText(why, ErrorColumns()).substr(kPrefix);
+  std::fputs(absl::StrCat(name_, ":", line, ": ", shown).c_str(), stderr);
   if (!session_->options().json) return;
+  std::string text = FailureText(why).substr(kPrefix);
   text.pop_back();
   failures_.push_back({{"line", line}, {"error", text}});
 }

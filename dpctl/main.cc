@@ -34,7 +34,7 @@ int Main(int argc, char** argv) {
   absl::Status status = line.ok() ? Run(*line, &out) : line.status();
   status.Update(out.Flush());
   if (status.ok()) return 0;
-  std::fputs(FailureText(status).c_str(), stderr);
+  std::fputs(FailureText(status, ErrorColumns()).c_str(), stderr);
   return 1;
 }
 

@@ -45,8 +45,9 @@ bool IsRegularSet(ByteView attributes) {
 }
 
 // Whether a string is one token and ends where its payload does.
-bool AppendString(ByteView value, std::string* out) {
+bool AppendString(const Row& row, ByteView value, std::string* out) {
   if (value.empty() || value.back() != 0) return false;
+  if (row.most_bytes != 0 && value.size() > row.most_bytes + 1) return false;
   const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size() - 1);
   constexpr std::string_view kSeparators = ",()/{}=";
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -87,10 +88,11 @@ bool AppendPayload(const Row& row, ByteView value, MaskView mask, const TextOpti
       AppendFields(row, value, mask, options, out);
       return true;
     case Kind::kString:
-      return AppendString(value, out);
+      return AppendString(row, value, out);
     case Kind::kBytes:
       // Only bytes of an unknown attribute have a mask in text.
       if (!mask.exact && !base::IsAllOnes(PaddedMask(mask, value.size()).bytes())) return false;
+      if (row.most_bytes != 0 && value.size() > row.most_bytes) return false;
       if (row.style == Style::kAssign) out->append("0x");
       base::AppendHex(value, out);
       return true;

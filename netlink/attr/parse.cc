@@ -27,6 +27,7 @@ std::string NamesOf(const Table& table) {
   for (const Row& row : table.rows) {
     if (row.kind == Kind::kReserved || row.name.empty() || row.style == Style::kInline) continue;
     absl::StrAppend(&names, names.empty() ? "" : ", ", base::ToAbsl(row.name));
+    for (std::string_view word : row.words) absl::StrAppend(&names, ", ", base::ToAbsl(word));
   }
   return names;
 }
@@ -59,6 +60,7 @@ bool Parser::SetItem(const Table& table, std::vector<ParsedAttribute>* out) {
   if (row == nullptr && InlineField(table, start, name, out)) return true;
   if (failed()) return false;
   ParsedAttribute attribute;
+  name_ = name;
   if (row != nullptr ? !Named(*row, &attribute) : !Unknown(table, name, &attribute))
     return FailAt(start, absl::StrCat("one of ", NamesOf(table)));
   if (Contains(*out, attribute.type)) return FailAt(start, kOnlyOnce);
@@ -84,7 +86,7 @@ bool Parser::ListItem(const Table& table, ParsedAttribute* out) {
   const Row* const bare = BareRow(table);
   Peek();  // skips blanks
   const size_t start = position();
-  const std::string_view name = Word();
+  const std::string_view name = name_ = Word();
   const Row* row = table.FindByName(name);
   if (row != nullptr && (row != bare || Peek() == '(')) {
     if (row != bare) return Named(*row, out);
@@ -137,14 +139,22 @@ bool Parser::Payload(const Row& row, ParsedAttribute* out) {
     case Kind::kString: {
       const std::string_view token = Token();
       if (token.empty()) return Fail("a name");
+      if (row.most_bytes != 0 && token.size() > row.most_bytes)
+        return FailAt(position() - token.size(),
+                      absl::StrCat("a name of at most ", row.most_bytes, " bytes"));
       out->value.assign(token.begin(), token.end());
       out->value.push_back('\0');
       return true;
     }
-    case Kind::kBytes:
+    case Kind::kBytes: {
+      Peek();  // skips blanks
+      const size_t start = position();
       if (!Hex(&out->value)) return false;
+      if (row.most_bytes != 0 && out->value.size() > row.most_bytes)
+        return FailAt(start, absl::StrCat("at most ", row.most_bytes, " bytes"));
       out->mask.assign(out->value.size(), 0xff);
       return true;
+    }
     case Kind::kSet:
       return SetTo(*row.nested, &out->value, &out->mask, &out->partial);
     case Kind::kList:

@@ -43,6 +43,10 @@ class Parser : public Scanner {
   bool SetTo(const Table& table, ByteVector* value, ByteVector* mask, bool* partial);
   bool ListTo(const Table& table, ByteVector* value);
 
+  // For hooks: the name by which the attribute is called, and how text is read.
+  std::string_view name() const { return name_; }
+  const TextOptions& options() const { return options_; }
+
  private:
   bool SetItem(const Table& table, std::vector<ParsedAttribute>* out);
   bool ListItem(const Table& table, ParsedAttribute* out);
@@ -56,6 +60,7 @@ class Parser : public Scanner {
   bool Separator();
 
   const TextOptions& options_;
+  std::string_view name_;
   int depth_ = 0;
 };
 

@@ -12,6 +12,8 @@ namespace sluice::attr {
 namespace {
 
 constexpr char kOffsetUrl[] = "sluice/text-offset";
+constexpr char kTextUrl[] = "sluice/text";
+constexpr size_t kUsualColumns = 98;  // and two for the indentation
 
 bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -147,12 +149,43 @@ std::optional<uint64_t> WholeNumber(std::string_view token) {
   return number;
 }
 
+std::string PlaceInText(std::string_view text, size_t offset, size_t width) {
+  constexpr std::string_view kCut = "...";
+  constexpr size_t kLeast = 20;
+  width = std::max(width, kLeast);
+  offset = std::min(offset, text.size());
+  size_t begin = 0;
+  // The caret may stand behind the last character.
+  if (text.size() >= width) {
+    const size_t before = width * 2 / 3;
+    begin = std::min(offset > before ? offset - before : 0, text.size() + 1 - width);
+  }
+  const bool cut_behind = text.size() > begin + width;
+  std::string line(text.substr(begin, width));
+  for (char& c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' || byte == 0x7f) c = ' ';
+    if (byte > 0x7f) c = '?';
+  }
+  if (begin != 0) line.replace(0, kCut.size(), kCut);
+  if (cut_behind) line.replace(line.size() - kCut.size(), kCut.size(), kCut);
+  return absl::StrCat(line, "\n", std::string(offset - begin, ' '), "^");
+}
+
 absl::Status TextError(std::string_view text, size_t offset, std::string_view reason) {
-  absl::Status status = absl::InvalidArgumentError(
-      absl::StrCat(base::ToAbsl(reason), "\n  ", base::ToAbsl(text), "\n  ",
-                   std::string(std::min(offset, text.size()), ' '), "^"));
+  std::string place = PlaceInText(text, offset, kUsualColumns);
+  place.insert(place.find('\n') + 1, "  ");
+  absl::Status status =
+      absl::InvalidArgumentError(absl::StrCat(base::ToAbsl(reason), "\n  ", place));
   status.SetPayload(kOffsetUrl, absl::Cord(absl::StrCat(offset)));
+  status.SetPayload(kTextUrl, absl::Cord(base::ToAbsl(text)));
   return status;
+}
+
+std::optional<std::string> TextErrorText(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kTextUrl);
+  if (!payload) return std::nullopt;
+  return std::string(*payload);
 }
 
 std::optional<size_t> TextErrorOffset(const absl::Status& status) {

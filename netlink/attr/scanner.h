@@ -58,9 +58,17 @@ class Scanner {
 // The number that the whole of `token` is, as Number() reads it.
 std::optional<uint64_t> WholeNumber(std::string_view token);
 
-// An error at a place, kInvalidArgument: "REASON\n  TEXT\n      ^".
+// An error at a place, kInvalidArgument: "REASON\n  TEXT\n      ^". Of a long text only what is
+// around the place.
 absl::Status TextError(std::string_view text, size_t offset, std::string_view reason);
 // The offset in the text at which such an error stands; nullopt for other errors.
 std::optional<size_t> TextErrorOffset(const absl::Status& status);
+// The whole text; nullopt for other errors.
+std::optional<std::string> TextErrorText(const absl::Status& status);
+
+// Two lines, without the end of the second: what of `text` is around `offset`, and a caret under
+// it, both within `width` columns, of which there are at least 20. What was cut off is `...`; a
+// character that does not have one column is shown as a blank or `?`.
+std::string PlaceInText(std::string_view text, size_t offset, size_t width);
 
 }  // namespace sluice::attr

@@ -1,5 +1,7 @@
 #include "netlink/attr/table.h"
 
+#include <algorithm>
+
 #include "netlink/base/byte_order.h"
 
 namespace sluice::attr {
@@ -51,7 +53,10 @@ void StoreWhole(const Field& field, uint64_t value, uint8_t* p) {
 const Row* Table::FindByName(std::string_view text) const {
   if (text.empty()) return nullptr;
   for (const Row& row : rows)
-    if (row.kind != Kind::kReserved && (row.name == text || row.alias == text)) return &row;
+    if (row.kind != Kind::kReserved &&
+        (row.name == text || row.alias == text ||
+         std::find(row.words.begin(), row.words.end(), text) != row.words.end()))
+      return &row;
   return nullptr;
 }
 

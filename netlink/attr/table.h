@@ -152,6 +152,8 @@ struct Row {
   // The kernel leaves the attribute out when it is zero: it is there, as zero, wherever the
   // attribute of this number is, and its mask may stand alone.
   std::optional<uint16_t> zero_beside{};
+  size_t most_bytes = 0;  // kString, kBytes: how long the kernel lets it be; 0: as it likes
+  std::span<const std::string_view> words{};  // more names, which the hook reads each in its way
   const TextHook* hook = nullptr;
   std::string_view since{};  // the kernel release that brought it
   std::string_view doc{};

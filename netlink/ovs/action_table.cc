@@ -70,6 +70,8 @@ constexpr Field kHash[] = {
 constexpr Field kFraction[] = {{.size = 4, .format = Format::kFraction}};
 constexpr Field kLabels[] = {{.size = 16, .format = Format::kBigHex}};
 
+constexpr std::string_view kCookieWords[] = {"sFlow", "slow_path", "flow_sample", "ipfix",
+                                             "controller"};
 constexpr Row kUserspaceRows[] = {
     {.type = OVS_USERSPACE_ATTR_UNSPEC,
      .constant = "OVS_USERSPACE_ATTR_UNSPEC",
@@ -87,6 +89,8 @@ constexpr Row kUserspaceRows[] = {
      .constant = "OVS_USERSPACE_ATTR_USERDATA",
      .name = "userdata",
      .kind = Kind::kBytes,
+     .words = kCookieWords,
+     .hook = &kUserdataHook,
      .since = "3.3",
      .doc = "Bytes that come back with the upcall."},
     {.type = OVS_USERSPACE_ATTR_EGRESS_TUN_PORT,
@@ -237,6 +241,7 @@ constexpr Row kCtRows[] = {
      .name = "helper",
      .kind = Kind::kString,
      .style = Style::kAssign,
+     .most_bytes = 15,  // NF_CT_HELPER_NAME_LEN, and a NUL
      .since = "4.3",
      .doc = "Protocol helper: ftp, tftp."},
     {.type = OVS_CT_ATTR_EVENTMASK,
@@ -252,6 +257,7 @@ constexpr Row kCtRows[] = {
      .name = "timeout",
      .kind = Kind::kString,
      .style = Style::kAssign,
+     .most_bytes = 31,  // CTNL_TIMEOUT_NAME_MAX, and a NUL
      .since = "5.2",
      .doc = "Timeout policy."},
     {.type = OVS_CT_ATTR_NAT,
@@ -325,6 +331,7 @@ constexpr Row kPsampleRows[] = {
      .name = "cookie",
      .kind = Kind::kBytes,
      .style = Style::kAssign,
+     .most_bytes = uapi::OVS_PSAMPLE_COOKIE_MAX_SIZE,
      .since = "6.11",
      .doc = "Up to 16 bytes that come with the sample."},
 };

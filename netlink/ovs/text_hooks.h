@@ -13,6 +13,7 @@ extern const attr::TextHook kSetHook;         // set(eth(..)), masked or not
 extern const attr::TextHook kSetMaskedHook;   // set(eth(dst=../..)), set_masked(..)
 extern const attr::TextHook kNatHook;         // nat(src=10.0.0.1-10.0.0.9:10-20,random)
 extern const attr::TextHook kNatAddressHook;  // addresses of a nat in JSON
+extern const attr::TextHook kUserdataHook;    // userdata(0a0b), slow_path(cfm), sFlow(..)
 extern const attr::TextHook kPushNshHook;     // push_nsh(flags=0,ttl=63,..)
 extern const attr::TextHook kPopNshHook;      // pop_nsh()
 

@@ -153,10 +153,21 @@ class RandomAttributes {
         (*out)[10] = Byte() & 0x03;
         (*out)[11] = Byte() & 0xf8;
       }
+    } else if (row.name == "userdata" && Chance(2)) {
+      Cookie(out);
     } else {
       out->resize(row.size != 0 ? row.size : Below(10));
       for (uint8_t& byte : *out) byte = Byte();
     }
+  }
+
+  // What an agent of Open vSwitch might write, and something near it.
+  void Cookie(base::ByteVector* out) {
+    out->assign(48, 0);
+    (*out)[0] = static_cast<uint8_t>(Below(7));
+    (*out)[4] = (*out)[5] = 0xff;
+    for (size_t n = Below(12); n > 0; --n) (*out)[24 + Below(24)] = Byte();
+    if (Chance(2)) (*out)[Below(24)] = Byte();
   }
 
   base::ByteVector GeneveMask(size_t size) {

@@ -2,6 +2,7 @@
 // back, and where errors stand.
 #include "netlink/attr/text.h"
 
+#include "absl/strings/str_cat.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
 #include "tests/support/test.h"
@@ -213,6 +214,24 @@ TEST_CASE("actions: what is written and what is shown") {
       {"userspace(pid=5,userdata=0a0b)", "userspace(pid=5,userdata(0a0b))"},
       {"userspace(pid=5,userdata(0a0b),tunnel_out_port=3,actions)"},
       {"userspace(pid=5,userdata())"},
+      {"userspace(pid=5,sFlow(vid=5,pcp=1,output=7))"},
+      {"userspace(pid=5,sFlow(vid=5,pcp=1,cfi=0,output=7,in_port=3))"},
+      {"userspace(pid=5,slow_path(cfm,bfd,match))"},
+      {"userspace(pid=5,slow_path(cfm|bfd|lacp|stp|lldp|action|match))",
+       "userspace(pid=5,slow_path(cfm,bfd,lacp,stp,lldp,action,match))"},
+      {"userspace(pid=5,slow_path(0))"},
+      {"userspace(pid=5,slow_path())", "userspace(pid=5,slow_path(0))"},
+      {"userspace(pid=5,slow_path(match,0x80))"},
+      {"userspace(pid=5,slow_path(action,in_port=2,ofproto=00000001-0002-0003-0004-000500060007))"},
+      {"userspace(pid=5,flow_sample(probability=1,collector_set_id=2,obs_domain_id=3,"
+       "obs_point_id=4,output_port=5))"},
+      {"userspace(pid=5,flow_sample(probability=1,collector_set_id=2,obs_domain_id=3,"
+       "obs_point_id=4,output_port=5,egress))"},
+      {"userspace(pid=5,ipfix(output_port=3))"},
+      {"userspace(pid=5,controller(reason=1,dont_send=0,continuation=1,recirc_id=9,"
+       "rule_cookie=0xabc,controller_id=3,max_len=65535))"},
+      {"userspace(pid=5,userdata(000000000000000000000000000000000000000000000000000000000000000000"
+       "000000000000000000000000000000))"},
       {"userspace(actions,pid=4294967295)"},
       {"action77(0a 0b)"},
       {"action77()"},
@@ -340,6 +359,12 @@ TEST_CASE("actions: where an error stands") {
       {"ct(zone=65536)", 8, "expected a number of at most 65535"},
       {"ct(helper=)", 10, "expected a name"},
       {"userspace(pid=1,userdata(0))", 25, "expected pairs of hexadecimal digits"},
+      {"userspace(pid=1,slow_path(cfm,foo))", 30, "expected one of cfm, bfd, lacp, "},
+      {"userspace(pid=1,sFlow(vid=1,vid=2))", 28, "expected each field only once"},
+      {"userspace(pid=1,ipfix(ofproto=x))", 30, "expected a UUID"},
+      {"psample(group=1,cookie=0x000102030405060708090a0b0c0d0e0f10)", 23,
+       "expected at most 16 bytes"},
+      {"ct(helper=a_name_with_16_b)", 10, "expected a name of at most 15 bytes"},
       {"clone(1", 7, "expected ')'"},
       {"clone(clone(foo))", 12, "expected a port, or one of output, "},
   };
@@ -352,6 +377,64 @@ TEST_CASE("actions: where an error stands") {
     CHECK(*attr::TextErrorOffset(status) == c.offset);
     CHECK(message.substr(0, std::strlen(c.expected)) == c.expected);
   }
+}
+
+TEST_CASE("cookies of Open vSwitch have the bytes that its agent gives them") {
+  // What ovs-dpctl 3.1 sent to the kernel for these words.
+  static constexpr std::pair<const char*, const char*> kCases[] = {
+      {"sFlow(vid=5,pcp=1,output=7)",
+       "01000000ffff0000000000000000000000000000000000003005000007000000000000000000000000000000000"
+       "0"
+       "0000"},
+      {"slow_path(cfm|match)",
+       "02000000ffff0000000000000000000000000000000000000000000041000000000000000000000000000000000"
+       "0"
+       "0000"},
+      {"flow_sample(probability=1,collector_set_id=2,obs_domain_id=3,obs_point_id=4,output_port=5,"
+       "ingress)",
+       "03000000ffff0000000000000000000000000000000000000100000002000000030000000400000005000000010"
+       "0"
+       "0000"},
+      {"ipfix(output_port=3)",
+       "04000000ffff0000000000000000000000000000000000000300000000000000000000000000000000000000000"
+       "0"
+       "0000"},
+      {"controller(reason=1,dont_send=1,continuation=1,recirc_id=9,rule_cookie=0xabc,"
+       "controller_id=3,max_len=65535)",
+       "05000000ffff00000000000000000000000000000000000001010100090000000000000000000abc0300ffff000"
+       "0"
+       "0000"},
+  };
+  for (const auto& [words, hex] : kCases) {
+    CAPTURE(words);
+    const auto by_words =
+        attr::ParseList(ovs::kActionTable, absl::StrCat("userspace(pid=7,", words, ")"), {});
+    const auto by_bytes = attr::ParseList(ovs::kActionTable,
+                                          absl::StrCat("userspace(pid=7,userdata(", hex, "))"), {});
+    REQUIRE(by_words.ok());
+    REQUIRE(by_bytes.ok());
+    CHECK(base::ToHex(*by_words) == base::ToHex(*by_bytes));
+  }
+}
+
+TEST_CASE("the place of an error in a long text fits the columns") {
+  const std::string text = std::string(300, 'a') + "X" + std::string(300, 'b');
+  for (const size_t width : {size_t{20}, size_t{38}, size_t{78}}) {
+    for (const size_t offset : {size_t{0}, size_t{15}, size_t{300}, size_t{590}, text.size()}) {
+      CAPTURE(width, offset);
+      const std::string place = attr::PlaceInText(text, offset, width);
+      const size_t end = place.find('\n');
+      const size_t column = place.size() - end - 2;
+      CHECK(end <= width);
+      CHECK(column < width);
+      if (offset < text.size()) CHECK(place[column] == text[offset]);
+    }
+  }
+  CHECK(attr::PlaceInText(text, 300, 20) == "...aaaaaaaaaaXbbb...\n             ^");
+  CHECK(attr::PlaceInText("a\tb\n\xff", 2, 40) == "a b ?\n  ^");
+  const absl::Status status = attr::TextError(text, 300, "expected less");
+  CHECK(attr::TextErrorText(status) == text);
+  CHECK(status.message().size() < 250);
 }
 
 }  // namespace
