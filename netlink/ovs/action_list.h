@@ -34,6 +34,8 @@ class ActionList {
   // Any attribute: `type` is an OVS_ACTION_ATTR_*.
   [[nodiscard]] attr::Writer::Nested Nest(uint16_t type) { return nest_.Nest(type); }
   void Append(base::ByteView attributes) { Out().PutRaw(attributes); }
+  // The same, one attribute; inside a nest, one of that nest's.
+  void Append(uint16_t type, base::ByteView payload) { Out().Put(type, payload); }
 
   void Clear() { bytes_.clear(); }
   bool empty() const { return bytes_.empty(); }
