@@ -2,10 +2,15 @@
 // tests of what translation yields. Written from net/openvswitch/actions.c, not from our own code.
 //
 // It knows the actions that translation uses; anything else ends the run with `unknown`.
+//
+//   DatapathModel model;
+//   model.Run(actions.bytes(), packet);
+//   CHECK(model.emissions[0].to == 2);
 #pragma once
 
 #include <linux/openvswitch.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -37,153 +42,166 @@ class DatapathModel {
   void Run(base::ByteView actions, Fields packet) { (void)Walk(actions, &packet); }
 
  private:
+  using ByteView = base::ByteView;
   // False: the packet is gone.
-  bool Walk(base::ByteView actions, Fields* packet) {
-    uint32_t trunc = 0;
+  using Handler = bool (DatapathModel::*)(ByteView payload, Fields* packet);
+  struct Row {
+    uint16_t type;
+    Handler run;
+  };
+
+  bool Walk(ByteView actions, Fields* packet) {
+    static constexpr Row kRows[] = {
+        {OVS_ACTION_ATTR_OUTPUT, &DatapathModel::Output},
+        {OVS_ACTION_ATTR_TRUNC, &DatapathModel::Trunc},
+        {OVS_ACTION_ATTR_USERSPACE, &DatapathModel::Userspace},
+        {OVS_ACTION_ATTR_RECIRC, &DatapathModel::Recirculate},
+        {OVS_ACTION_ATTR_PUSH_VLAN, &DatapathModel::PushVlan},
+        {OVS_ACTION_ATTR_POP_VLAN, &DatapathModel::PopVlan},
+        {OVS_ACTION_ATTR_SET, &DatapathModel::Set<false>},
+        {OVS_ACTION_ATTR_SET_MASKED, &DatapathModel::Set<true>},
+        {OVS_ACTION_ATTR_PUSH_MPLS, &DatapathModel::PushMpls},
+        {OVS_ACTION_ATTR_POP_MPLS, &DatapathModel::PopMpls},
+        {OVS_ACTION_ATTR_DEC_TTL, &DatapathModel::DecrementTtl},
+        {OVS_ACTION_ATTR_CLONE, &DatapathModel::Clone},
+    };
+    trunc_ = 0;
     for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
-      const base::ByteView payload = action.payload;
-      switch (action.type) {
-        case OVS_ACTION_ATTR_OUTPUT:
-          emissions.push_back(
-              {Emission::Kind::kPort, base::Load<uint32_t>(payload.data()), *packet, {}, trunc});
-          trunc = 0;
-          break;
-        case OVS_ACTION_ATTR_TRUNC:
-          trunc = base::Load<uint32_t>(payload.data());
-          break;
-        case OVS_ACTION_ATTR_USERSPACE: {
-          const base::ByteView data = attr::Find(payload, OVS_USERSPACE_ATTR_USERDATA);
-          emissions.push_back({Emission::Kind::kUserspace, 0, *packet,
-                               base::ByteVector(data.begin(), data.end()), trunc});
-          trunc = 0;
-          break;
-        }
-        case OVS_ACTION_ATTR_RECIRC:
-          emissions.push_back({Emission::Kind::kRecirculation,
-                               base::Load<uint32_t>(payload.data()),
-                               *packet,
-                               {},
-                               0});
-          break;
-        case OVS_ACTION_ATTR_PUSH_VLAN: {
-          const auto push = base::Load<ovs_action_push_vlan>(payload.data());
-          buried_.push_back(packet->vlans[1]);
-          packet->vlans[1] = packet->vlans[0];
-          packet->vlans[0] = {base::Be16::FromWire(push.vlan_tpid),
-                              base::Be16::FromWire(push.vlan_tci)};
-          break;
-        }
-        case OVS_ACTION_ATTR_POP_VLAN:
-          packet->vlans[0] = packet->vlans[1];
-          packet->vlans[1] = {};
-          if (!buried_.empty()) {
-            packet->vlans[1] = buried_.back();
-            buried_.pop_back();
-          }
-          break;
-        case OVS_ACTION_ATTR_SET:
-          Set(payload, /*masked=*/false, packet);
-          break;
-        case OVS_ACTION_ATTR_SET_MASKED:
-          Set(payload, /*masked=*/true, packet);
-          break;
-        case OVS_ACTION_ATTR_PUSH_MPLS: {
-          const auto push = base::Load<ovs_action_push_mpls>(payload.data());
-          packet->mpls[2] = packet->mpls[1];
-          packet->mpls[1] = packet->mpls[0];
-          packet->mpls[0] = base::Be32::FromWire(push.mpls_lse);
-          packet->eth_type = base::Be16::FromWire(push.mpls_ethertype);
-          ForgetInner(packet);
-          break;
-        }
-        case OVS_ACTION_ATTR_POP_MPLS:
-          packet->mpls = {packet->mpls[1], packet->mpls[2], {}};
-          packet->eth_type = base::Be16::FromWire(base::Load<uint16_t>(payload.data()));
-          break;
-        case OVS_ACTION_ATTR_DEC_TTL:
-          if (packet->nw_ttl <= 1) {
-            (void)Walk(attr::Find(payload, OVS_DEC_TTL_ATTR_ACTION), packet);
-            return false;
-          }
-          --packet->nw_ttl;
-          break;
-        case OVS_ACTION_ATTR_CLONE: {
-          Fields copy = *packet;
-          const auto buried = buried_;
-          (void)Walk(payload, &copy);
-          buried_ = buried;
-          break;
-        }
-        default:
-          unknown += "action " + std::to_string(action.type) + "; ";
-          return false;
+      const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
+                                     [&](const Row& r) { return r.type == action.type; });
+      if (row == std::end(kRows)) {
+        unknown += "action " + std::to_string(action.type) + "; ";
+        return false;
       }
+      if (!(this->*row->run)(action.payload, packet)) return false;
     }
     return true;
   }
 
-  static void ForgetInner(Fields* packet) {
-    constexpr size_t kBegin = offsetof(Fields, nw_src);
-    std::memset(reinterpret_cast<char*>(packet) + kBegin, 0, sizeof(Fields) - kBegin);
+  template <typename T>
+  static T Payload(ByteView payload) {
+    return base::Load<T>(payload.data());
   }
 
-  // Sets `size` bytes at `to` from the payload at `from`.
-  struct Setter {
-    base::ByteView payload;
-    bool masked;
-    void operator()(size_t from, void* to, size_t size, bool reverse = false) const {
-      const size_t half = payload.size() / 2;
-      auto* out = static_cast<uint8_t*>(to);
-      for (size_t i = 0; i < size; ++i) {
-        const size_t at = from + (reverse ? size - 1 - i : i);
-        const uint8_t mask = masked ? payload[half + at] : 0xff;
-        out[i] = static_cast<uint8_t>((out[i] & ~mask) | (payload[at] & mask));
+  bool Emit(Emission emission) {
+    emission.max_length = std::exchange(trunc_, 0);
+    emissions.push_back(std::move(emission));
+    return true;
+  }
+  bool Output(ByteView payload, Fields* packet) {
+    return Emit({Emission::Kind::kPort, Payload<uint32_t>(payload), *packet});
+  }
+  bool Userspace(ByteView payload, Fields* packet) {
+    const ByteView data = attr::Find(payload, OVS_USERSPACE_ATTR_USERDATA);
+    return Emit(
+        {Emission::Kind::kUserspace, 0, *packet, base::ByteVector(data.begin(), data.end())});
+  }
+  bool Recirculate(ByteView payload, Fields* packet) {
+    return Emit({Emission::Kind::kRecirculation, Payload<uint32_t>(payload), *packet});
+  }
+  bool Trunc(ByteView payload, Fields* /*packet*/) {
+    trunc_ = Payload<uint32_t>(payload);
+    return true;
+  }
+
+  bool PushVlan(ByteView payload, Fields* packet) {
+    const auto push = Payload<ovs_action_push_vlan>(payload);
+    buried_.push_back(packet->vlans[1]);
+    packet->vlans[1] = packet->vlans[0];
+    packet->vlans[0] = {base::Be16::FromWire(push.vlan_tpid), base::Be16::FromWire(push.vlan_tci)};
+    return true;
+  }
+  bool PopVlan(ByteView /*payload*/, Fields* packet) {
+    packet->vlans[0] = packet->vlans[1];
+    packet->vlans[1] = {};
+    if (!buried_.empty()) {
+      packet->vlans[1] = buried_.back();
+      buried_.pop_back();
+    }
+    return true;
+  }
+
+  bool PushMpls(ByteView payload, Fields* packet) {
+    const auto push = Payload<ovs_action_push_mpls>(payload);
+    packet->mpls = {base::Be32::FromWire(push.mpls_lse), packet->mpls[0], packet->mpls[1]};
+    packet->eth_type = base::Be16::FromWire(push.mpls_ethertype);
+    constexpr size_t kBegin = offsetof(Fields, nw_src);  // what is behind is not looked at any more
+    std::memset(reinterpret_cast<char*>(packet) + kBegin, 0, sizeof(Fields) - kBegin);
+    return true;
+  }
+  bool PopMpls(ByteView payload, Fields* packet) {
+    packet->mpls = {packet->mpls[1], packet->mpls[2], {}};
+    packet->eth_type = base::Be16::FromWire(Payload<uint16_t>(payload));
+    return true;
+  }
+
+  bool DecrementTtl(ByteView payload, Fields* packet) {
+    if (packet->nw_ttl <= 1) {
+      (void)Walk(attr::Find(payload, OVS_DEC_TTL_ATTR_ACTION), packet);
+      return false;
+    }
+    --packet->nw_ttl;
+    return true;
+  }
+
+  bool Clone(ByteView payload, Fields* packet) {
+    Fields copy = *packet;
+    const std::vector<Fields::Vlan> buried = buried_;
+    (void)Walk(payload, &copy);
+    buried_ = buried;
+    return true;
+  }
+
+  // `size` bytes of an attribute's payload at `from` set those of Fields at `to`.
+  struct Part {
+    uint16_t attribute;
+    size_t from, to, size;
+    bool reverse = false;  // host order in the payload, network order in Fields
+  };
+  template <bool kMasked>
+  bool Set(ByteView payload, Fields* packet) {
+    static constexpr Part kParts[] = {
+        {OVS_KEY_ATTR_PRIORITY, 0, offsetof(Fields, skb_priority), 4, true},
+        {OVS_KEY_ATTR_SKB_MARK, 0, offsetof(Fields, pkt_mark), 4, true},
+        {OVS_KEY_ATTR_ETHERNET, 0, offsetof(Fields, eth_src), 6},
+        {OVS_KEY_ATTR_ETHERNET, 6, offsetof(Fields, eth_dst), 6},
+        {OVS_KEY_ATTR_IPV4, 0, offsetof(Fields, nw_src), 4},
+        {OVS_KEY_ATTR_IPV4, 4, offsetof(Fields, nw_dst), 4},
+        {OVS_KEY_ATTR_IPV4, 9, offsetof(Fields, nw_tos), 1},
+        {OVS_KEY_ATTR_IPV4, 10, offsetof(Fields, nw_ttl), 1},
+        {OVS_KEY_ATTR_IPV6, 0, offsetof(Fields, ipv6_src), 16},
+        {OVS_KEY_ATTR_IPV6, 16, offsetof(Fields, ipv6_dst), 16},
+        {OVS_KEY_ATTR_IPV6, 32, offsetof(Fields, ipv6_label), 4},
+        {OVS_KEY_ATTR_IPV6, 37, offsetof(Fields, nw_tos), 1},
+        {OVS_KEY_ATTR_IPV6, 38, offsetof(Fields, nw_ttl), 1},
+        {OVS_KEY_ATTR_TCP, 0, offsetof(Fields, tp_src), 2},
+        {OVS_KEY_ATTR_TCP, 2, offsetof(Fields, tp_dst), 2},
+        {OVS_KEY_ATTR_UDP, 0, offsetof(Fields, tp_src), 2},
+        {OVS_KEY_ATTR_UDP, 2, offsetof(Fields, tp_dst), 2},
+        {OVS_KEY_ATTR_SCTP, 0, offsetof(Fields, tp_src), 2},
+        {OVS_KEY_ATTR_SCTP, 2, offsetof(Fields, tp_dst), 2},
+        {OVS_KEY_ATTR_MPLS, 0, offsetof(Fields, mpls), 4},
+    };
+    const attr::Attribute key = *attr::AttributeWalk(payload).begin();
+    const ByteView value = key.payload;
+    const size_t half = value.size() / 2;
+    bool any = false;
+    for (const Part& part : kParts) {
+      if (part.attribute != key.type) continue;
+      any = true;
+      auto* out = reinterpret_cast<uint8_t*>(packet) + part.to;
+      for (size_t i = 0; i < part.size; ++i) {
+        const size_t at = part.from + (part.reverse ? part.size - 1 - i : i);
+        const uint8_t mask = kMasked ? value[half + at] : 0xff;
+        out[i] = static_cast<uint8_t>((out[i] & ~mask) | (value[at] & mask));
       }
     }
-  };
-
-  void Set(base::ByteView nested, bool masked, Fields* p) {
-    const attr::Attribute key = *attr::AttributeWalk(nested).begin();
-    const Setter set{key.payload, masked};
-    switch (key.type) {
-      case OVS_KEY_ATTR_PRIORITY:
-        set(0, &p->skb_priority, 4, true);
-        break;
-      case OVS_KEY_ATTR_SKB_MARK:
-        set(0, &p->pkt_mark, 4, true);
-        break;
-      case OVS_KEY_ATTR_ETHERNET:
-        set(0, &p->eth_src, 6);
-        set(6, &p->eth_dst, 6);
-        break;
-      case OVS_KEY_ATTR_IPV4:
-        set(0, &p->nw_src, 4);
-        set(4, &p->nw_dst, 4);
-        set(9, &p->nw_tos, 1);
-        set(10, &p->nw_ttl, 1);
-        break;
-      case OVS_KEY_ATTR_IPV6:
-        set(0, &p->ipv6_src, 16);
-        set(16, &p->ipv6_dst, 16);
-        set(32, &p->ipv6_label, 4);
-        set(37, &p->nw_tos, 1);
-        set(38, &p->nw_ttl, 1);
-        break;
-      case OVS_KEY_ATTR_TCP:
-      case OVS_KEY_ATTR_UDP:
-      case OVS_KEY_ATTR_SCTP:
-        set(0, &p->tp_src, 2);
-        set(2, &p->tp_dst, 2);
-        break;
-      case OVS_KEY_ATTR_MPLS:
-        set(0, &p->mpls[0], 4);
-        break;
-      default:
-        unknown += "set " + std::to_string(key.type) + "; ";
-    }
+    if (!any) unknown += "set " + std::to_string(key.type) + "; ";
+    return any;
   }
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
+  uint32_t trunc_ = 0;
 };
 
 }  // namespace sluice::testing
