@@ -1,8 +1,9 @@
-// Any datagram is walked, and read as acknowledgement, upcall, flow, datapath and port.
+// Any datagram is walked, and read as acknowledgement, upcall, flow, datapath, port and meter.
 #include <cstdlib>
 
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/flow.h"
+#include "netlink/ovs/meter.h"
 #include "netlink/ovs/packet.h"
 #include "netlink/ovs/vport.h"
 #include "netlink/socket/ext_ack.h"
@@ -24,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)sluice::ovs::ParseFlow(message);
     (void)sluice::ovs::ParseDatapath(message);
     (void)sluice::ovs::ParseVport(message);
+    (void)sluice::ovs::ParseMeter(message);
+    (void)sluice::ovs::ParseMeterFeatures(message);
   }
   if (seen + walk.leftover().size() > size) std::abort();
   return 0;
