@@ -251,7 +251,9 @@ bool ParseFieldBits(const FieldRow& row, std::string_view text, const PortNames*
                     FieldBits* bits, Blame* blame) {
   *bits = {};
   if (text.empty()) return blame->Set(text, ToAbsl(row.name), " needs a value");
-  if (row.format == FieldFormat::kPort) {
+  const size_t slash = text.find('/');
+  const bool masked = slash != std::string_view::npos;
+  if (row.format == FieldFormat::kPort && !(masked && ParseNumber(text.substr(0, slash)))) {
     uint32_t port = 0;
     if (!ParsePort(text, ports, &port, blame)) return false;
     *bits = {.value = port & 0xffff, .mask = FullMask(row)};
@@ -269,8 +271,6 @@ bool ParseFieldBits(const FieldRow& row, std::string_view text, const PortNames*
   const bool flags = !FlagsOf(row.format).empty();
   if (flags && (first < '0' || first > '9') && text != "-1")
     return ParseFlagWords(row, text, bits, blame);
-  const size_t slash = text.find('/');
-  const bool masked = slash != std::string_view::npos;
   const std::string_view value = text.substr(0, slash);
   const std::string_view mask = masked ? text.substr(slash + 1) : std::string_view();
   const bool parsed = IsAddress(row.format)
