@@ -1,12 +1,9 @@
 #include "dpctl/datapath_report.h"
 
-#include <linux/openvswitch.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "dpctl/failure.h"
 #include "dpctl/link_stats.h"
-#include "dpctl/port_argument.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -79,9 +76,12 @@ Json PortToJson(const PortReport& report, bool statistics) {
   const ovs::Vport& port = report.port;
   Json json = {{"port_no", port.port_no},
                {"name", port.name},
-               {"type", PortTypeName(port.type)},
+               {"type", report.config.type},
+               {"vport_type", ovs::VportTypeName(port.type)},
+               {"configuration", ConfigJson(report.config)},
                {"ifindex", port.ifindex == 0 ? Json() : Json(port.ifindex)},
                {"upcall_pids", port.upcall_pids}};
+  if (!report.config.problem.empty()) json["problem"] = report.config.problem;
   if (statistics) json["statistics"] = ToJson(StatisticsOf(report));
   return json;
 }
@@ -123,8 +123,10 @@ absl::StatusOr<DatapathReport> GatherReport(Session* session, const ovs::Datapat
     if (!read.ok()) return Failed("reading the counters of devices", read.status());
     links = *std::move(read);
   }
+  const PortConfigs configs = PortConfigs::Read(ports);
   for (ovs::Vport& port : ports) {
-    PortReport one{std::move(port), std::nullopt};
+    PortConfig config = configs.Of(port);
+    PortReport one{std::move(port), std::move(config), std::nullopt};
     const auto link = links.find(one.port.ifindex);
     if (link != links.end() && !one.port.netnsid) one.link = link->second;
     report.ports.push_back(std::move(one));
@@ -147,10 +149,8 @@ void AppendReport(const DatapathReport& report, bool statistics, std::string* ou
   if (dp.masks_cache_size)
     absl::StrAppend(out, "  caches:\n    masks-cache: size:", *dp.masks_cache_size, "\n");
   for (const PortReport& one : report.ports) {
-    absl::StrAppend(out, "  port ", one.port.port_no, ": ", one.port.name);
-    if (one.port.type != OVS_VPORT_TYPE_NETDEV)
-      absl::StrAppend(out, " (", PortTypeName(one.port.type), ")");
-    out->push_back('\n');
+    absl::StrAppend(out, "  port ", one.port.port_no, ": ", one.port.name, ConfigText(one.config),
+                    "\n");
     if (statistics) AppendStatistics(StatisticsOf(one), out);
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "dpctl/port_config.h"
 #include "dpctl/session.h"
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/vport.h"
@@ -16,6 +17,7 @@ namespace sluice::dpctl {
 
 struct PortReport {
   ovs::Vport port;
+  PortConfig config;
   // Of the device; absent when it is in another namespace.
   std::optional<rtnl_link_stats64> link;
 };

@@ -1,7 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
-#include "dpctl/port_argument.h"
+#include "dpctl/port_setup.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -9,14 +9,13 @@ namespace {
 
 absl::Status Run(Session* session) {
   SLUICE_ASSIGN_OR_RETURN(const std::string name, DatapathName(session->args()[0]));
-  SLUICE_ASSIGN_OR_RETURN(const std::vector<PortArgument> ports,
-                          ParsePortArguments(session->args(), 1));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<PortPlan> plans, PlanPorts(session->args(), 1));
   SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
   ovs::Datapaths datapaths(client);
   const auto datapath = datapaths.Create({.name = name});
   if (!datapath.ok())
     return Failed(absl::StrCat("adding datapath \"", name, "\""), datapath.status());
-  absl::Status status = AddPorts(session, *datapath, ports);
+  const absl::Status status = AddPorts(session, *datapath, plans).status();
   if (status.ok()) return status;
   const absl::Status undone = datapaths.Delete(datapath->ifindex);
   return undone.ok() ? status : WithHint(status, "the datapath was added and is still there");
@@ -26,7 +25,7 @@ absl::Status Run(Session* session) {
 
 constinit const Command kAddDp = {
     "add-dp",
-    "DP [IFACE[,type=T][,port_no=N]]...",
+    "DP [IFACE[,type=T][,port_no=N][,KEY=VALUE]]...",
     1,
     kAnyNumber,
     true,

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
+#include "dpctl/port_setup.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -38,6 +39,7 @@ absl::Status Run(Session* session) {
     doomed.push_back(std::move(port));
   }
   SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
+  DoomedDevices devices = DoomedDevices::Of(doomed);
   std::string deleted;
   for (const ovs::Vport& port : doomed) {
     const absl::Status gone = ovs::Vports(client).Delete(datapath.ifindex, port.port_no);
@@ -47,6 +49,8 @@ absl::Status Run(Session* session) {
       return deleted.empty() ? status : WithHint(status, absl::StrCat("deleted were:", deleted));
     }
     absl::StrAppend(&deleted, " ", port.name);
+    if (const absl::Status status = devices.Delete(port); !status.ok())
+      return WithHint(status, absl::StrCat("deleted were, as ports:", deleted));
   }
   return absl::OkStatus();
 }
@@ -60,7 +64,9 @@ constinit const Command kDelIf = {
     kAnyNumber,
     true,
     "Takes ports out of a datapath. An argument of digits is a port's number. When one of several\n"
-    "is not there, none is taken.",
+    "is not there, none is taken. The device of a tunnel port goes with it when it has a name "
+    "that\n"
+    "only ports have, such as vxlan_sys_4789; other devices stay.",
     "  dpctl del-if dp0 veth0 7\n",
     Run};
 

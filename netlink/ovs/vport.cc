@@ -225,6 +225,26 @@ std::string VportTypeName(uint32_t type) {
   return absl::StrCat("type ", type);
 }
 
+base::ByteVector EncodeTunnelOptions(const TunnelOptions& options) {
+  base::ByteVector bytes;
+  attr::Writer writer(&bytes);
+  if (options.dst_port) writer.Put(OVS_TUNNEL_ATTR_DST_PORT, *options.dst_port);
+  if (options.gbp) {
+    const auto extensions = writer.Nest(OVS_TUNNEL_ATTR_EXTENSION);
+    writer.PutFlag(OVS_VXLAN_EXT_GBP);
+  }
+  return bytes;
+}
+
+TunnelOptions DecodeTunnelOptions(base::ByteView options) {
+  TunnelOptions decoded;
+  const base::ByteView port = attr::Find(options, OVS_TUNNEL_ATTR_DST_PORT);
+  if (port.size() >= sizeof(uint16_t)) decoded.dst_port = base::Load<uint16_t>(port.data());
+  const base::ByteView extensions = attr::Find(options, OVS_TUNNEL_ATTR_EXTENSION);
+  decoded.gbp = attr::Find(extensions, OVS_VXLAN_EXT_GBP).data() != nullptr;
+  return decoded;
+}
+
 absl::StatusOr<Vport> Vports::Add(int dp_ifindex, const VportConfig& config) {
   SLUICE_ASSIGN_OR_RETURN(const socket::Family* family, Resolve(client_, OVS_VPORT_FAMILY));
   socket::Request request =

@@ -66,6 +66,19 @@ class Vports {
 // A message of the family, also one of its multicast group. kDataLoss when it is malformed.
 absl::StatusOr<Vport> ParseVport(const socket::Message& message);
 
+// What OVS_VPORT_ATTR_OPTIONS says of a tunnel that is the module's own port type
+// (OVS_VPORT_TYPE_VXLAN, _GENEVE, _GRE), for VportConfig::options and of Vport::options. The kernel
+// makes and removes the device of such a port itself. What a newer kernel says is passed over.
+//
+//   vports.Add(dp.ifindex, {.name = "vxlan0", .type = OVS_VPORT_TYPE_VXLAN,
+//                           .options = EncodeTunnelOptions({.dst_port = 4789})});
+struct TunnelOptions {
+  std::optional<uint16_t> dst_port{};  // UDP, host order; VXLAN and Geneve must have one
+  bool gbp = false;                    // VXLAN: group policy
+};
+base::ByteVector EncodeTunnelOptions(const TunnelOptions& options);
+TunnelOptions DecodeTunnelOptions(base::ByteView options);
+
 // "netdev", "internal", "gre", "vxlan", "geneve"; "type 9" for one from a newer kernel.
 std::string VportTypeName(uint32_t type);
 

@@ -23,6 +23,8 @@ struct Case {
 constexpr Case kCases[] = {
     {"dump-dps", "dump-dps"},
     {"show", "show"},
+    {"add-if", "add-if dp0 int0,type=internal v,type=vxlan", "modprobe -q vxlan"},
+    {"show", "show dp0"},
     {"show", "show -s dp0"},
     {"dump-flows", "dump-flows"},
     {"dump-flows", "dump-flows -m dp0"},
@@ -34,7 +36,6 @@ constexpr Case kCases[] = {
     {"dump-meters", "dump-meters dp0",
      "dpctl add-meter dp0 meter=1,kbps,bands=type=drop,rate=1000"},
     {"meter-features", "meter-features dp0"},
-    {"execute", "execute dp0 'in_port(1)' 7 02000000000202000000000188b50000"},
     {"features", "features"},
     {"list-commands", "list-commands"},
     {"parse-actions", "parse-actions 'ct(commit,nat(src=10.0.0.1)),userspace(pid=1,userdata(0a))'"},
