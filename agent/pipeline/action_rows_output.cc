@@ -8,7 +8,7 @@
 namespace sluice::pipeline::rows {
 namespace {
 
-constexpr uint64_t kMaxTable = 254;
+constexpr uint64_t kLastTable = 254;
 
 // By PacketInReason.
 constexpr std::array<std::string_view, 6> kReasons = {"no_match",   "action", "invalid_ttl",
@@ -155,7 +155,7 @@ bool ParseResubmit(const ActionReader& reader) {
     return false;
   if (!table.empty()) {
     uint64_t number = 0;
-    if (!reader.Number(table, kMaxTable, &number)) return false;
+    if (!reader.Number(table, kLastTable, &number)) return false;
     action.table = static_cast<uint8_t>(number);
     action.same_table = 0;
   }

@@ -12,7 +12,7 @@
 namespace sluice::pipeline {
 namespace {
 
-constexpr uint64_t kMaxTable = 254;
+constexpr uint64_t kLastTable = 254;
 constexpr std::string_view kStateful = "needs connection tracking, which rules do not have yet";
 constexpr std::string_view kNotHere = "is not supported";
 
@@ -129,7 +129,7 @@ void FormatNesting(const Action& action, const PortNames* ports, std::string* ou
 
 bool ParseGoto(const ActionReader& reader) {
   uint64_t table = 0;
-  if (!reader.Number(reader.word.value, kMaxTable, &table)) return false;
+  if (!reader.Number(reader.word.value, kLastTable, &table)) return false;
   if (reader.options.table >= 0 && table <= static_cast<uint64_t>(reader.options.table)) {
     return reader.Fail(reader.word.value, "goto_table leads only to higher tables than ",
                        reader.options.table, "; resubmit leads to any");

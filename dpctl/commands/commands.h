@@ -28,6 +28,7 @@ extern const Command kDelMeter;
 extern const Command kDelMeters;
 extern const Command kDumpMeters;
 extern const Command kMeterFeatures;
+extern const Command kExecute;
 extern const Command kFeatures;
 extern const Command kParseActions;
 extern const Command kHelp;

@@ -36,6 +36,7 @@ constexpr Case kCases[] = {
     {"dump-meters", "dump-meters dp0",
      "dpctl add-meter dp0 meter=1,kbps,bands=type=drop,rate=1000"},
     {"meter-features", "meter-features dp0"},
+    {"execute", "execute dp0 'in_port(1)' 7 02000000000202000000000188b50000"},
     {"features", "features"},
     {"list-commands", "list-commands"},
     {"parse-actions", "parse-actions 'ct(commit,nat(src=10.0.0.1)),userspace(pid=1,userdata(0a))'"},

@@ -135,8 +135,8 @@ class Maker {
       base = (*known)[random_.Below(known->size())];
       if (random_.Percent(50)) return base;
     }
-    static constexpr std::array<uint8_t, 16> kLengths = {16, 20, 21, 22, 23, 24, 24, 24,
-                                                         24, 25, 26, 27, 28, 29, 30, 31};
+    static constexpr std::array<uint8_t, 16> kLengths = {16, 16, 20, 22, 23, 24, 24, 24,
+                                                         24, 24, 25, 26, 27, 28, 28, 30};
     const unsigned wanted = random_.Percent(host) ? 32 : kLengths[random_.Below(kLengths.size())];
     const unsigned length = std::max(wanted, base.length);
     const auto below = static_cast<uint32_t>(random_.Next()) & ~PrefixMask(base.length);
@@ -155,7 +155,7 @@ class Maker {
                16}};
     }
     auto [first, last] = kRanges[random_.Below(kRanges.size())];
-    if (random_.Percent(25)) {
+    if (random_.Percent(4)) {
       first = static_cast<uint16_t>(1024 + random_.Below(60000));
       last = static_cast<uint16_t>(first + random_.Below(2048));
     }

@@ -64,7 +64,7 @@ class PrefixTrie {
   // `lengths` have no prefix that the value falls under; its first `depth` bits prove it.
   struct Step {
     unsigned depth;
-    Lengths lengths;
+    std::array<uint64_t, kWords> lengths;  // a Lengths without its initialiser: it is not free
   };
   struct Walk {
     Lengths matched;
@@ -142,7 +142,7 @@ template <size_t kWords>
 inline void PrefixTrie<kWords>::AddStep(unsigned depth, const Lengths& lengths, Walk* walk) {
   Lengths fresh = lengths;
   for (size_t i = 0; i < kWords; ++i) fresh.words[i] &= ~walk->matched.words[i];
-  if (!fresh.empty()) walk->steps[walk->size++] = {depth, fresh};
+  if (!fresh.empty()) walk->steps[walk->size++] = {depth, fresh.words};
 }
 
 template <size_t kWords>

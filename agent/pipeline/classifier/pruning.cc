@@ -85,7 +85,7 @@ void Pruning::Walk(const Trie& trie, size_t dimension) {
   });
   for (size_t i = 0; i < kWords; ++i) unknown.words[i] &= ~walk.matched.words[i];
   for (size_t i = 0; i < walk.size; ++i) {
-    for (size_t k = 0; k < kWords; ++k) unknown.words[k] &= ~walk.steps[i].lengths.words[k];
+    for (size_t k = 0; k < kWords; ++k) unknown.words[k] &= ~walk.steps[i].lengths[k];
   }
   const auto refuse = [&](unsigned depth, const typename Trie::Lengths& lengths) {
     lengths.ForEach([&](unsigned length) {
@@ -97,7 +97,7 @@ void Pruning::Walk(const Trie& trie, size_t dimension) {
   };
   refuse(0, unknown);
   for (size_t i = 0; i < walk.size; ++i) {
-    refuse(d.whole ? d.width : walk.steps[i].depth, walk.steps[i].lengths);
+    refuse(d.whole ? d.width : walk.steps[i].depth, typename Trie::Lengths{walk.steps[i].lengths});
   }
 }
 

@@ -1,0 +1,145 @@
+#include <charconv>
+
+#include "absl/strings/str_cat.h"
+#include "dpctl/commands/commands.h"
+#include "dpctl/failure.h"
+#include "dpctl/packet_file_reader.h"
+#include "dpctl/port_names.h"
+#include "netlink/base/status.h"
+#include "netlink/ovs/flow_text.h"
+#include "netlink/ovs/packet.h"
+
+namespace sluice::dpctl {
+namespace {
+
+constexpr size_t kEthernetHeader = 14;
+constexpr size_t kLongestPacket = 65000;  // an attribute's length has 16 bits
+constexpr std::string_view kFilePrefix = "pcap:";
+
+// Hands packets over to the kernel, and counts those that it took.
+class Execution {
+ public:
+  Execution(socket::Client* client, int dp_ifindex, base::ByteView key, base::ByteView actions)
+      : client_(client), dp_ifindex_(dp_ifindex), key_(key), actions_(actions) {}
+
+  absl::Status Run(base::ByteView packet) {
+    if (packet.size() < kEthernetHeader)
+      return UsageError(absl::StrCat("the packet has ", packet.size(),
+                                     " bytes: an Ethernet header alone has ", kEthernetHeader));
+    if (packet.size() > kLongestPacket)
+      return UsageError(absl::StrCat("the packet has ", packet.size(), " bytes: at most ",
+                                     kLongestPacket, " can be handed over"));
+    SLUICE_RETURN_IF_ERROR(FailedAndLogged(
+        "executing actions",
+        ovs::Execute(client_, dp_ifindex_, {.packet = packet, .key = key_, .actions = actions_})));
+    ++count_;
+    return absl::OkStatus();
+  }
+  size_t count() const { return count_; }
+
+ private:
+  socket::Client* client_;
+  int dp_ifindex_;
+  base::ByteView key_, actions_;
+  size_t count_ = 0;
+};
+
+struct PacketChoice {
+  std::string path;
+  size_t number = 0;  // from 1 on; 0: all packets
+};
+
+// FILE or FILE:N.
+PacketChoice ParseChoice(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    size_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc() && end == digits.data() + digits.size() && number != 0)
+      return {std::string(text.substr(0, colon)), number};
+  }
+  return {std::string(text), 0};
+}
+
+absl::Status RunFile(const PacketChoice& choice, Execution* execution) {
+  SLUICE_ASSIGN_OR_RETURN(PacketFileReader file, PacketFileReader::Open(choice.path));
+  PacketRecord packet;
+  for (size_t number = 1;; ++number) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, file.Next(&packet));
+    if (!more) {
+      if (choice.number == 0) return absl::OkStatus();
+      return UsageError(absl::StrCat("\"", choice.path, "\" has ", number - 1, " packets, and no ",
+                                     choice.number));
+    }
+    if (choice.number != 0 && choice.number != number) continue;
+    if (packet.length > packet.bytes.size())
+      return UsageError(absl::StrCat("packet ", number, " of \"", choice.path,
+                                     "\" was cut when it was captured"));
+    const absl::Status status = execution->Run(packet.bytes);
+    if (!status.ok())
+      return WithHint(status, absl::StrCat("packet ", number, " of \"", choice.path, "\""));
+    if (choice.number != 0) return absl::OkStatus();
+  }
+}
+
+absl::Status RunPackets(std::string_view argument, Execution* execution) {
+  if (argument.substr(0, kFilePrefix.size()) == kFilePrefix)
+    return RunFile(ParseChoice(argument.substr(kFilePrefix.size())), execution);
+  std::string digits(argument);
+  std::erase_if(digits, [](char c) { return c == ' ' || c == ':' || c == '\n'; });
+  const auto packet = base::FromHex(digits);
+  if (!packet)
+    return WithHint(UsageError("the packet is no hexadecimal number with two digits a byte"),
+                    "a file is named with pcap: in front: pcap:FILE or pcap:FILE:N");
+  return execution->Run(*packet);
+}
+
+absl::Status Run(Session* session) {
+  const std::vector<std::string>& args = session->args();
+  const size_t flow_at = args.size() - 3;
+  std::optional<std::string_view> name;
+  if (flow_at > 0) name = args[0];
+  SLUICE_ASSIGN_OR_RETURN(const ovs::Datapath datapath, session->DatapathOrOnly(name));
+  SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
+  const DatapathPorts ports(client, datapath.ifindex);
+  const auto flow = ovs::ParseFlowText(args[flow_at], &ports);
+  if (!flow.ok()) return Failed("parsing flow", flow.status());
+  const auto actions = ovs::ParseActionsText(args[flow_at + 1], &ports);
+  if (!actions.ok()) return Failed("parsing actions", actions.status());
+  Execution execution(client, datapath.ifindex, flow->key, *actions);
+  const absl::Status status = RunPackets(args[flow_at + 2], &execution);
+  if (!status.ok()) {
+    if (execution.count() == 0) return status;
+    return WithHint(status, absl::StrCat(execution.count(), " packets before it were executed"));
+  }
+  if (session->options().json) session->Print({{"executed", execution.count()}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+constinit const Command kExecute = {
+    .name = "execute",
+    .arguments = "[DP] FLOW ACTIONS PACKET",
+    .min_args = 3,
+    .max_args = 4,
+    .changes = true,
+    .about =
+        "Has the kernel take ACTIONS on a packet, as if it had come in. Of FLOW it takes what a\n"
+        "packet does not carry itself: in_port, skb_mark, skb_priority, tunnel, recirc_id, "
+        "dp_hash,\n"
+        "connection state; the other fields it reads from the packet. PACKET is\n"
+        "  HEX          the bytes from the Ethernet header on; blanks and colons may stand "
+        "between\n"
+        "  pcap:FILE    all packets of a pcap or pcapng file, one after the other; - is standard\n"
+        "               input\n"
+        "  pcap:FILE:N  its packet number N, from 1 on",
+    .examples =
+        "  dpctl execute dp0 'in_port(1)' 2 "
+        "ffffffffffff02000000000108060001080006040001020000000001"
+        "0a0000010000000000000a000002\n"
+        "  dpctl execute dp0 'in_port(veth0),skb_mark(5)' 'recirc(0x1)' pcap:trace.pcap:3\n",
+    .run = Run};
+
+}  // namespace sluice::dpctl
