@@ -79,7 +79,7 @@ bool AddField(const FieldRow& row, std::string_view text, const PortNames* ports
       return blame->Set(text, ToAbsl(row.name), " must be a multiple of 4; nw_ecn has the rest");
     bits.mask &= ~absl::uint128(3);
   }
-  if (row.format == FieldFormat::kPacketType && bits.value >> 16 == 1) {
+  if (row.format == FieldFormat::kPacketType && (bits.value >> 16) == 1) {
     const FieldBits type = {.value = bits.value & 0xffff, .mask = 0xffff};
     if (!MergeOrBlame(*FindField("dl_type"), type, text, match, blame)) return false;
   }

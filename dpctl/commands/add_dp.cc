@@ -15,7 +15,7 @@ absl::Status Run(Session* session) {
   const auto datapath = datapaths.Create({.name = name});
   if (!datapath.ok())
     return Failed(absl::StrCat("adding datapath \"", name, "\""), datapath.status());
-  const absl::Status status = AddPorts(session, *datapath, plans).status();
+  absl::Status status = AddPorts(session, *datapath, plans).status();
   if (status.ok()) return status;
   const absl::Status undone = datapaths.Delete(datapath->ifindex);
   return undone.ok() ? status : WithHint(status, "the datapath was added and is still there");

@@ -5,7 +5,7 @@
 // needs no privilege; the rest needs CAP_NET_ADMIN. Errors are those of socket::Client;
 // kUnavailable when the kernel has no meters (before 4.15).
 //
-// What the kernel does not offer (seen from 5.10 to 7.2): it has no dump, so that List() asks for
+// What the kernel does not offer (seen on 7.2): it has no dump, so that List() asks for
 // one id after the other; it tells no configuration, only statistics; it sends no notification,
 // although there is a multicast group. It keeps meters in an array of at least 1024 that an id
 // indexes by its remainder, so that an id may be refused because of another (errno EBUSY): allocate
