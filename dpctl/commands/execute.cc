@@ -108,7 +108,7 @@ absl::Status Run(Session* session) {
   const auto actions = ovs::ParseActionsText(args[flow_at + 1], &ports);
   if (!actions.ok()) return Failed("parsing actions", actions.status());
   Execution execution(client, datapath.ifindex, flow->key, *actions);
-  const absl::Status status = RunPackets(args[flow_at + 2], &execution);
+  absl::Status status = RunPackets(args[flow_at + 2], &execution);
   if (!status.ok()) {
     if (execution.count() == 0) return status;
     return WithHint(status, absl::StrCat(execution.count(), " packets before it were executed"));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/vport.h"
 #include "netlink/route/tunnel_devices.h"
@@ -283,14 +284,17 @@ TEST_CASE("VXLAN between two hosts, by flows that say where packets go") {
       "ip netns add A && ip netns add B && ip link add u netns A type veth peer name u netns B");
   for (const auto& [host, own, other] : {std::tuple("A", "1", "2"), std::tuple("B", "2", "1")}) {
     const std::string in = std::string("ip netns exec ") + host + " ";
-    Succeed(in + "ip link set lo up; " + in + "ip addr add 10.9.0." + own + "/24 dev u; " + in +
-            "ip link set u up");
-    Succeed(in + "dpctl add-dp dp0 i,type=internal,port_no=1,mtu=1400 v,type=vxlan,port_no=2");
-    Succeed(in + "ip addr add 10.8.0." + own + "/24 dev i");
-    Succeed(in + "dpctl add-flow dp0 'in_port(1),eth()' 'set(tunnel(tun_id=0x7,dst=10.9.0." +
-            other + ",ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789'");
-    Succeed(in + "dpctl add-flow dp0 'tunnel(tun_id=0x7,src=10.9.0." + other + ",dst=10.9.0." +
-            own + ",ttl=0/0,flags(+key)),in_port(2),eth()' 1");
+    Succeed(absl::StrCat(in, "ip link set lo up; ", in, "ip addr add 10.9.0.", own, "/24 dev u; ",
+                         in, "ip link set u up"));
+    Succeed(absl::StrCat(in,
+                         "dpctl add-dp dp0 i,type=internal,port_no=1,mtu=1400 "
+                         "v,type=vxlan,port_no=2"));
+    Succeed(absl::StrCat(in, "ip addr add 10.8.0.", own, "/24 dev i"));
+    Succeed(absl::StrCat(in,
+                         "dpctl add-flow dp0 'in_port(1),eth()' 'set(tunnel(tun_id=0x7,dst=10.9.0.",
+                         other, ",ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789'"));
+    Succeed(absl::StrCat(in, "dpctl add-flow dp0 'tunnel(tun_id=0x7,src=10.9.0.", other,
+                         ",dst=10.9.0.", own, ",ttl=0/0,flags(+key)),in_port(2),eth()' 1"));
   }
   const std::string ping = "ip netns exec A ping -q -c 3 -i 0.1 -W 2 10.8.0.2";
   CHECK(Has(Succeed(ping), " 0% packet loss"));

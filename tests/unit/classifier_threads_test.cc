@@ -45,6 +45,7 @@ TEST_CASE("a bundle over two tables is seen whole or not at all", "[threads]") {
   std::atomic<bool> done{false};
   std::atomic<size_t> mixed{0}, missing{0}, backwards{0};
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int t = 0; t < 2; ++t) {
     readers.emplace_back([&] {
       Versions::Reader reader(&versions);
@@ -105,6 +106,7 @@ TEST_CASE("rules that stay are found while all others come and go", "[threads]")
   std::atomic<bool> done{false};
   std::atomic<size_t> wrong{0};
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int t = 0; t < 2; ++t) {
     readers.emplace_back([&, t] {
       Versions::Reader reader(&versions);
