@@ -5,7 +5,7 @@
 namespace sluice::pipeline {
 
 Versions::Reader::Reader(Versions* versions) : versions_(versions), slot_(nullptr) {
-  absl::MutexLock lock(&versions->slots_mutex_);
+  const std::lock_guard lock(versions->slots_mutex_);
   for (Slot& slot : versions->slots_) {
     if (!slot.taken) slot_ = &slot;
   }
@@ -14,7 +14,7 @@ Versions::Reader::Reader(Versions* versions) : versions_(versions), slot_(nullpt
 }
 
 Versions::Reader::~Reader() {
-  absl::MutexLock lock(&versions_->slots_mutex_);
+  const std::lock_guard lock(versions_->slots_mutex_);
   slot_->taken = false;
 }
 
@@ -41,7 +41,7 @@ Versions::~Versions() {
 uint64_t Versions::OldestReader() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   uint64_t oldest = kVersionNever;
-  absl::MutexLock lock(&slots_mutex_);
+  const std::lock_guard lock(slots_mutex_);
   for (const Slot& slot : slots_) {
     const uint64_t epoch = slot.epoch.load(std::memory_order_acquire);
     if (epoch != 0) oldest = std::min(oldest, epoch);

@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -133,8 +134,9 @@ class Versions {
   std::atomic<Version> current_{1};
   std::atomic<uint64_t> epoch_{1};
 
-  absl::Mutex slots_mutex_;
-  std::deque<Slot> slots_ ABSL_GUARDED_BY(slots_mutex_);
+  // Of the standard library, as ThreadSanitizer sees its locks. Guards slots_ and Slot::taken.
+  std::mutex slots_mutex_;
+  std::deque<Slot> slots_;
 
   // The writer's lock. What it guards is also reached through Update, which holds it.
   mutable absl::Mutex mutex_;
