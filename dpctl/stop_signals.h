@@ -1,0 +1,43 @@
+// Signals that end a command which follows something, so that it can clean up first.
+//
+// While it lives, SIGINT, SIGTERM, SIGHUP and SIGALRM do not end the program but make fd()
+// readable, and writing to a closed pipe is an error instead of a signal. One at a time, in the
+// main thread.
+//
+//   StopSignals stop;
+//   SLUICE_RETURN_IF_ERROR(stop.Install());
+//   while (stop.WaitFor(socket.fd())) ...   // false once a signal came
+#pragma once
+
+#include <signal.h>
+
+#include <span>
+
+#include "absl/status/status.h"
+#include "netlink/base/fd.h"
+
+namespace sluice::dpctl {
+
+class StopSignals {
+ public:
+  StopSignals() = default;
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals();
+
+  absl::Status Install();
+  // Waits until one of the descriptors can be read; false when one of the signals came instead.
+  bool WaitFor(std::span<const int> fds);
+  bool WaitFor(int fd) { return WaitFor({&fd, 1}); }
+
+  // What a program does whose reader has gone: ends by SIGPIPE, without a word. For the very end.
+  static void EndByBrokenPipe();
+
+ private:
+  base::UniqueFd fd_;
+  sigset_t before_{};
+  struct sigaction pipe_before_ {};
+  bool stopped_ = false;
+};
+
+}  // namespace sluice::dpctl
