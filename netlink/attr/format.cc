@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "netlink/attr/field_text.h"
 #include "netlink/attr/masks.h"
 #include "netlink/attr/text.h"
@@ -192,7 +193,7 @@ void AppendSet(const Table& table, ByteView attributes, MaskView mask, const Tex
   const MaskIndex masks(mask);
   const size_t start = out->size();
   const AttributeWalk walk(attributes);
-  std::vector<Attribute> sorted;
+  absl::InlinedVector<Attribute, 24> sorted;
   const auto append = [&](const Attribute& attribute) {
     const Row* row = table.Find(attribute.type);
     const MaskView own = masks.Of(attribute.type);
@@ -206,8 +207,9 @@ void AppendSet(const Table& table, ByteView attributes, MaskView mask, const Tex
   };
   if (table.text_by_number) {
     for (const Attribute& attribute : walk) sorted.push_back(attribute);
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const auto& a, const auto& b) { return a.type < b.type; });
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+      return a.type != b.type ? a.type < b.type : a.offset < b.offset;
+    });
     std::for_each(sorted.begin(), sorted.end(), append);
   } else {
     for (const Attribute& attribute : walk) append(attribute);

@@ -135,9 +135,20 @@ void Cover(const Row& row, uint8_t* covered) {
   }
 }
 
+// Whether the fields are whole bytes, one behind the other, from the first to the last.
+bool HasNoGaps(const Row& row) {
+  size_t end = 0;
+  for (const Field& field : row.fields) {
+    if (field.offset != end || (field.bits != 0 && field.bits != 8 * field.size)) return false;
+    end += field.size;
+  }
+  return end == row.size;
+}
+
 }  // namespace
 
 bool IsCovered(const Row& row, ByteView value) {
+  if (HasNoGaps(row)) return true;
   ByteVector covered(row.size);
   Cover(row, covered.data());
   for (size_t i = 0; i < value.size(); ++i)
@@ -171,9 +182,9 @@ void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out) {
 
 void AppendNumber(uint64_t value, Format format, std::string* out) {
   if (format == Format::kHex4) {
-    char digits[20];
-    std::snprintf(digits, sizeof(digits), "0x%04llx", static_cast<unsigned long long>(value));
-    out->append(digits);
+    out->append("0x");
+    for (uint64_t limit = 0x1000; limit > 1 && value < limit; limit >>= 4) out->push_back('0');
+    AppendDigits(value, 16, out);
   } else if ((format == Format::kHex || format == Format::kFlags) && value != 0) {
     out->append("0x");
     AppendDigits(value, 16, out);

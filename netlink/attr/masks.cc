@@ -23,16 +23,21 @@ bool IsWildAt(const Row& row, ByteView mask, int depth) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): places_ is read where seen_ says so
 MaskIndex::MaskIndex(MaskView masks) : all_(masks) {
   if (masks.exact) return;
-  masks_.fill(MaskView::Of({}));
-  for (const Attribute& attribute : AttributeWalk(masks.bytes))
-    if (attribute.type <= kMaxType) masks_[attribute.type].bytes = attribute.payload;
+  for (const Attribute& attribute : AttributeWalk(masks.bytes)) {
+    if (attribute.type > kMaxType) continue;
+    places_[attribute.type] = {attribute.payload.data(), attribute.payload.size()};
+    seen_ |= uint64_t{1} << attribute.type;
+  }
 }
 
 MaskView MaskIndex::Of(uint16_t type) const {
-  if (type <= kMaxType || all_.exact) return masks_[type & kMaxType];
-  return MaskView::Of(Find(all_.bytes, type));
+  if (all_.exact) return {};
+  if (type > kMaxType) return MaskView::Of(Find(all_.bytes, type));
+  if ((seen_ >> type & 1) == 0) return MaskView::Of({});
+  return MaskView::Of({places_[type].data, places_[type].size});
 }
 
 PaddedMask::PaddedMask(MaskView mask, size_t size) : exact_(mask.exact), bytes_(mask.bytes) {
@@ -47,7 +52,7 @@ PaddedMask::PaddedMask(MaskView mask, size_t size) : exact_(mask.exact), bytes_(
 
 ByteView WithImplicitZeros(const Table& table, ByteView attributes, MaskView mask,
                            ByteVector* storage) {
-  if (mask.exact) return attributes;
+  if (mask.exact || !table.has_implicit_zeros) return attributes;
   for (const Row& row : table.rows) {
     if (!row.zero_beside || Find(attributes, row.type).data() != nullptr ||
         Find(attributes, *row.zero_beside).data() == nullptr ||

@@ -20,7 +20,13 @@ class MaskIndex {
 
  private:
   MaskView all_;
-  std::array<MaskView, kMaxType + 1> masks_;
+  // Only those of `seen_` mean anything: a set has few of the attributes that it could have.
+  struct Place {
+    const uint8_t* data;
+    size_t size;
+  };
+  std::array<Place, kMaxType + 1> places_;
+  uint64_t seen_ = 0;
 };
 
 // The bytes of a mask for a payload of `size` bytes: what is missing is zero. Copies only a mask

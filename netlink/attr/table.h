@@ -180,6 +180,7 @@ struct Table {
       ignored_flag{};  // may stand among them, and says nothing that is not said already
   // Filled by MakeTable(): row number + 1 of each attribute number, 0 for none.
   std::array<uint8_t, kMaxType + 1> index{};
+  bool has_implicit_zeros = false;  // filled too: whether a row has Row::zero_beside
 
   // The row of an attribute number, or null.
   constexpr const Row* Find(uint16_t type) const {
@@ -198,6 +199,7 @@ consteval Table MakeTable(Table table) {
     if (type > kMaxType || table.index[type] != 0)
       throw "attribute number out of range or repeated";
     table.index[type] = static_cast<uint8_t>(i + 1);
+    table.has_implicit_zeros |= table.rows[i].zero_beside.has_value();
   }
   return table;
 }

@@ -5,45 +5,14 @@
 namespace sluice::attr {
 namespace {
 
-struct Header {
-  uint16_t length;
-  uint16_t type;
-};
-static_assert(sizeof(Header) == kAttributeHeaderSize);
-
-// Whether an attribute starts at `offset` and ends within `bytes`.
-bool IsWhole(ByteView bytes, size_t offset, Header* header) {
-  if (bytes.size() - offset < kAttributeHeaderSize) return false;
-  *header = base::Load<Header>(bytes.data() + offset);
-  return header->length >= kAttributeHeaderSize && header->length <= bytes.size() - offset;
-}
+using Header = AttributeHeader;
 
 }  // namespace
-
-void AttributeWalk::Iterator::Read() {
-  Header header;
-  if (offset_ >= bytes_.size() || !IsWhole(bytes_, offset_, &header)) {
-    offset_ = bytes_.size();
-    return;
-  }
-  current_.type = header.type & NLA_TYPE_MASK;
-  current_.flags = static_cast<uint16_t>(header.type & ~NLA_TYPE_MASK);
-  current_.payload =
-      bytes_.subspan(offset_ + kAttributeHeaderSize, header.length - kAttributeHeaderSize);
-  current_.offset = offset_;
-}
-
-AttributeWalk::Iterator& AttributeWalk::Iterator::operator++() {
-  const size_t length = kAttributeHeaderSize + current_.payload.size();
-  offset_ = std::min(offset_ + Align4(length), bytes_.size());
-  Read();
-  return *this;
-}
 
 ByteView AttributeWalk::leftover() const {
   size_t offset = 0;
   Header header;
-  while (offset < bytes_.size() && IsWhole(bytes_, offset, &header))
+  while (offset < bytes_.size() && header.Read(bytes_, offset))
     offset = std::min(offset + Align4(header.length), bytes_.size());
   return bytes_.subspan(offset);
 }

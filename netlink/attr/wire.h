@@ -30,6 +30,19 @@ inline constexpr size_t kMaxPayload = 0xffff - kAttributeHeaderSize;
 
 constexpr size_t Align4(size_t n) { return (n + 3) & ~size_t{3}; }
 
+struct AttributeHeader {
+  uint16_t length;  // of header and payload
+  uint16_t type;    // with the flag bits
+
+  // Whether an attribute starts at `offset`, which is within `bytes`, and ends within them.
+  bool Read(ByteView bytes, size_t offset) {
+    if (bytes.size() - offset < kAttributeHeaderSize) return false;
+    *this = base::Load<AttributeHeader>(bytes.data() + offset);
+    return length >= kAttributeHeaderSize && length <= bytes.size() - offset;
+  }
+};
+static_assert(sizeof(AttributeHeader) == kAttributeHeaderSize);
+
 struct Attribute {
   uint16_t type = 0;   // without the flag bits
   uint16_t flags = 0;  // NLA_F_NESTED and NLA_F_NET_BYTEORDER, as they came
@@ -67,6 +80,27 @@ class AttributeWalk {
  private:
   ByteView bytes_;
 };
+
+// Walks are most of what decoding and text cost, and so are inline.
+inline void AttributeWalk::Iterator::Read() {
+  AttributeHeader header;
+  if (offset_ >= bytes_.size() || !header.Read(bytes_, offset_)) {
+    offset_ = bytes_.size();
+    return;
+  }
+  current_.type = header.type & NLA_TYPE_MASK;
+  current_.flags = static_cast<uint16_t>(header.type & ~NLA_TYPE_MASK);
+  current_.payload =
+      bytes_.subspan(offset_ + kAttributeHeaderSize, header.length - kAttributeHeaderSize);
+  current_.offset = offset_;
+}
+
+inline AttributeWalk::Iterator& AttributeWalk::Iterator::operator++() {
+  const size_t next = offset_ + Align4(kAttributeHeaderSize + current_.payload.size());
+  offset_ = next < bytes_.size() ? next : bytes_.size();
+  Read();
+  return *this;
+}
 
 // The payload of the first attribute of `type`, or a view with a null data().
 ByteView Find(ByteView attributes, uint16_t type);
