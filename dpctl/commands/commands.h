@@ -29,6 +29,7 @@ extern const Command kDelMeters;
 extern const Command kDumpMeters;
 extern const Command kMeterFeatures;
 extern const Command kExecute;
+extern const Command kSamples;
 extern const Command kFeatures;
 extern const Command kParseActions;
 extern const Command kHelp;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
+#include "netlink/ovs/psample.h"
 
 namespace sluice::ovs {
 namespace {
@@ -17,20 +18,21 @@ constexpr FamilyTable kFamilies[] = {
     {OVS_DATAPATH_FAMILY, &kDatapathTable}, {OVS_VPORT_FAMILY, &kVportTable},
     {OVS_FLOW_FAMILY, &kFlowTable},         {OVS_PACKET_FAMILY, &kPacketTable},
     {OVS_METER_FAMILY, &kMeterTable},       {OVS_CT_LIMIT_FAMILY, &kCtLimitTable},
+    {kPsampleFamily, &kPsamplePacketTable},
 };
 
 }  // namespace
 
 std::span<const attr::Table* const> AllTables() {
   static constexpr const attr::Table* kAll[] = {
-      &kDatapathTable,    &kVportTable,     &kVportOptionsTable,
-      &kVportUpcallTable, &kFlowTable,      &kKeyTable,
-      &kTunnelTable,      &kVxlanTable,     &kNshTable,
-      &kActionTable,      &kUserspaceTable, &kSampleTable,
-      &kCtTable,          &kNatTable,       &kCheckPacketLengthTable,
-      &kDecTtlTable,      &kPsampleTable,   &kPacketTable,
-      &kMeterTable,       &kBandsTable,     &kBandTable,
-      &kCtLimitTable,
+      &kDatapathTable,    &kVportTable,         &kVportOptionsTable,
+      &kVportUpcallTable, &kFlowTable,          &kKeyTable,
+      &kTunnelTable,      &kVxlanTable,         &kNshTable,
+      &kActionTable,      &kUserspaceTable,     &kSampleTable,
+      &kCtTable,          &kNatTable,           &kCheckPacketLengthTable,
+      &kDecTtlTable,      &kPsampleTable,       &kPacketTable,
+      &kMeterTable,       &kBandsTable,         &kBandTable,
+      &kCtLimitTable,     &kPsamplePacketTable,
   };
   return kAll;
 }

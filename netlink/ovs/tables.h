@@ -26,6 +26,7 @@ extern const attr::Table kNatTable;                // OVS_NAT_ATTR_*
 extern const attr::Table kCheckPacketLengthTable;  // OVS_CHECK_PKT_LEN_ATTR_*
 extern const attr::Table kDecTtlTable;             // OVS_DEC_TTL_ATTR_*
 extern const attr::Table kPsampleTable;            // OVS_PSAMPLE_ATTR_*
+extern const attr::Table kPsamplePacketTable;      // PSAMPLE_ATTR_*, of the psample family
 
 // All of them, in the order of the reference page.
 std::span<const attr::Table* const> AllTables();

@@ -1,10 +1,12 @@
-// Any datagram is walked, and read as acknowledgement, upcall, flow, datapath, port and meter.
+// Any datagram is walked, and read as acknowledgement, upcall, flow, datapath, port, meter and
+// sample.
 #include <cstdlib>
 
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/flow.h"
 #include "netlink/ovs/meter.h"
 #include "netlink/ovs/packet.h"
+#include "netlink/ovs/psample.h"
 #include "netlink/ovs/vport.h"
 #include "netlink/socket/ext_ack.h"
 
@@ -27,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)sluice::ovs::ParseVport(message);
     (void)sluice::ovs::ParseMeter(message);
     (void)sluice::ovs::ParseMeterFeatures(message);
+    (void)sluice::ovs::ParseSample(message);
   }
   if (seen + walk.leftover().size() > size) std::abort();
   return 0;
