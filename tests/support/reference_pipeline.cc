@@ -270,6 +270,7 @@ class Walk {
           knows = false;
         } else if ((byte(packet) & byte(mask)) != (byte(value) & byte(mask))) {
           matches = false;
+          break;
         }
       }
       if (!matches) continue;

@@ -1,0 +1,136 @@
+#include "tests/support/random_pipeline.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/support/random_actions.h"
+#include "tests/support/random_match.h"
+
+namespace sluice::testing {
+namespace {
+
+using pipeline::GroupType;
+using pipeline::PortTable;
+
+constexpr uint16_t kVlans[] = {0, 5, 10, 20};
+
+class Maker {
+ public:
+  Maker(RandomPipeline* out, uint64_t seed)
+      : out_(*out), options_(out->options), random_(seed), actions_(&options_, &random_) {}
+
+  void Run() {
+    out_.parts.ports = PortTable({{.port_no = 0},
+                                  {.port_no = 1},
+                                  {.port_no = 2},
+                                  {.port_no = 3, .access_vlan = 10},
+                                  {.port_no = 4, .trunks = {10, 20}}});
+    Addresses();
+    for (unsigned table = 0; table <= options_.tables; ++table)
+      for (unsigned i = 0; i < options_.rules_per_table; ++i) AddRule(table, i);
+    const bool groups = (options_.exclude & Kinds({pipeline::ActionKind::kGroup})) == 0;
+    for (unsigned id = 1; groups && id <= options_.groups; ++id) AddGroup(id);
+  }
+
+ private:
+  void Addresses() {
+    for (uint8_t last = 1; last <= 4; ++last) {
+      for (const uint16_t vlan : kVlans) {
+        if (random_.Percent(50)) continue;
+        const auto port = static_cast<uint32_t>(random_.Below(6));  // 5 is gone
+        out_.parts.macs[{vlan, base::Mac{{0, 0, 0, 0, 0, last}}}] = port;
+      }
+    }
+  }
+
+  template <typename T>
+  void Keep(const absl::StatusOr<T>& parsed, const std::string& text, std::vector<T>* things) {
+    if (parsed.ok()) {
+      things->push_back(*parsed);
+    } else {
+      out_.errors.push_back(absl::StrCat(text, "\n", parsed.status().message()));
+    }
+  }
+
+  // Each rule of a table has a priority of its own.
+  void AddRule(unsigned table, unsigned priority) {
+    const Fields like = RandomTemplate(options_.packets, &random_);
+    const bool catch_all = priority == 0 && random_.Percent(60);
+    const std::string match = catch_all ? "" : RandomMatch(like, &random_);
+    const auto parsed = pipeline::ParseMatch(match, nullptr);
+    if (!parsed.ok()) {
+      out_.errors.push_back(absl::StrCat(match, "\n", parsed.status().message()));
+      return;
+    }
+    const std::string actions =
+        actions_.OfRule(static_cast<uint8_t>(table), {parsed->Value(), parsed->Mask()});
+    std::string text = absl::StrCat("table=", table, ",priority=", priority, ",", match,
+                                    match.empty() ? "" : ",", "actions=", actions);
+    Keep(pipeline::ParseRule(text, nullptr), text, &out_.parts.rules);
+    out_.rules.push_back(std::move(text));
+  }
+
+  std::string TypeText(GroupType* type) {
+    const uint64_t kind = random_.Below(100);
+    const bool select = options_.kernel_hashes || options_.field_hashes;
+    if (kind < 35 || (kind >= 75 && !select)) {
+      *type = GroupType::kAll;
+      return "all";
+    }
+    if (kind < 50) {
+      *type = GroupType::kIndirect;
+      return "indirect";
+    }
+    if (kind < 75) {
+      *type = GroupType::kFastFailover;
+      return random_.Percent(50) ? "ff" : "fast_failover";
+    }
+    *type = GroupType::kSelect;
+    if (options_.field_hashes && (!options_.kernel_hashes || random_.Percent(50))) {
+      return absl::StrCat("select,selection_method=hash,fields(",
+                          random_.Percent(50) ? "ip_src," : "",
+                          random_.Percent(50) ? "tcp_dst" : "eth_src", ")");
+    }
+    return random_.Percent(50) ? "select" : "select,selection_method=symmetric_l4";
+  }
+
+  std::string Watch(unsigned id) {
+    if (random_.Percent(75))
+      return absl::StrCat("watch_port:", random_.Percent(60) ? 1 + random_.Below(4) : 9, ",");
+    const uint64_t watched = options_.loops ? 1 + random_.Below(options_.groups) : id + 1;
+    return absl::StrCat("watch_group:", watched, ",");
+  }
+
+  void AddGroup(unsigned id) {
+    GroupType type = GroupType::kAll;
+    std::string text = absl::StrCat("group_id=", id, ",type=", TypeText(&type));
+    uint64_t buckets = type == GroupType::kIndirect ? 1 : random_.Below(4);
+    for (; buckets > 0; --buckets) {
+      text.append(",bucket=");
+      if (type == GroupType::kSelect) absl::StrAppend(&text, "weight:", random_.Below(4), ",");
+      const bool watches =
+          type == GroupType::kFastFailover || (type == GroupType::kSelect && random_.Percent(30));
+      if (watches) text.append(Watch(id));
+      absl::StrAppend(&text, "actions=", actions_.OfBucket(id));
+    }
+    Keep(pipeline::ParseGroup(text, nullptr), text, &out_.parts.groups);
+    out_.groups.push_back(std::move(text));
+  }
+
+  RandomPipeline& out_;
+  const RandomPipelineOptions& options_;
+  Random random_;
+  RandomActions actions_;
+};
+
+}  // namespace
+
+RandomPipeline::RandomPipeline(uint64_t seed, const RandomPipelineOptions& wanted)
+    : options(wanted) {
+  Maker(this, seed).Run();
+}
+
+std::string RandomPipeline::Text() const {
+  return absl::StrCat(absl::StrJoin(rules, "\n"), "\n", absl::StrJoin(groups, "\n"));
+}
+
+}  // namespace sluice::testing
