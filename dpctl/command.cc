@@ -14,11 +14,12 @@ namespace {
 using base::ToAbsl;
 
 constexpr const Command* kCommands[] = {
-    &kAddDp,    &kDelDp,    &kAddIf,        &kSetIf,        &kDelIf,         &kDumpDps,
-    &kShow,     &kAddFlow,  &kModFlow,      &kDelFlow,      &kGetFlow,       &kDumpFlows,
-    &kAddFlows, &kModFlows, &kDelFlows,     &kCacheGetSize, &kCacheSetSize,  &kAddMeter,
-    &kModMeter, &kDelMeter, &kDelMeters,    &kDumpMeters,   &kMeterFeatures, &kExecute,
-    &kSamples,  &kFeatures, &kParseActions, &kHelp,         &kListCommands,
+    &kAddDp,        &kDelDp,    &kAddIf,     &kSetIf,        &kDelIf,         &kDumpDps,
+    &kShow,         &kAddFlow,  &kModFlow,   &kDelFlow,      &kGetFlow,       &kDumpFlows,
+    &kAddFlows,     &kModFlows, &kDelFlows,  &kCacheGetSize, &kCacheSetSize,  &kAddMeter,
+    &kModMeter,     &kDelMeter, &kDelMeters, &kDumpMeters,   &kMeterFeatures, &kExecute,
+    &kSamples,      &kFeatures, &kParse,     &kDiff,         &kParseActions,  &kHelp,
+    &kListCommands,
 };
 
 constexpr std::string_view kOptionsText =

@@ -30,6 +30,7 @@ struct Command {
   std::string_view examples;  // lines
   absl::Status (*run)(Session* session);
   std::span<const CommandOption> options{};
+  int error_status = 1;  // exit status of an error; another one where 1 is an answer
 };
 
 // In the order of the help text.

@@ -12,6 +12,7 @@
 #include "dpctl/failure.h"
 #include "dpctl/flow_changes.h"
 #include "dpctl/port_names.h"
+#include "dpctl/stop_signals.h"
 #include "netlink/base/fd.h"
 #include "netlink/base/status.h"
 
@@ -72,7 +73,7 @@ class FileRun {
  private:
   absl::Status RunStream(LineReader* reader);
   absl::Status RunAtomic(LineReader* reader);
-  absl::Status CarryOut(std::vector<bool>* done);
+  absl::Status CarryOut(StopSignals* signals, std::vector<bool>* done);
   absl::Status Undo(FlowSnapshot* snapshot, const std::vector<bool>& done);
   // False when the file says no more. `*flow` is empty when the line says nothing, or is wrong.
   bool NextFlow(LineReader* reader, std::optional<FlowLine>* flow);
@@ -174,14 +175,17 @@ absl::Status FileRun::RunAtomic(LineReader* reader) {
     return absl::OkStatus();
   }
   std::vector<bool> done(flows_.size());
-  absl::Status status = CarryOut(&done);
+  // A signal finds all of the file in the kernel, or nothing of it.
+  StopSignals signals;
+  SLUICE_RETURN_IF_ERROR(signals.Install());
+  absl::Status status = CarryOut(&signals, &done);
   undone_ = failed_ != 0 || !status.ok();
   if (!undone_) return status;
   const absl::Status undo = Undo(&*snapshot, done);
   return status.ok() ? undo : WithHint(status, undo.ok() ? outcome_ : FailureText(undo));
 }
 
-absl::Status FileRun::CarryOut(std::vector<bool>* done) {
+absl::Status FileRun::CarryOut(StopSignals* signals, std::vector<bool>* done) {
   FlowChanges changes = Changes();
   const auto report = [&](size_t index, FlowVerb verb, const absl::Status& status) {
     const int error = base::ErrnoOf(status);
@@ -198,6 +202,7 @@ absl::Status FileRun::CarryOut(std::vector<bool>* done) {
     if (!changes.full()) continue;
     SLUICE_RETURN_IF_ERROR(changes.Run(report));
     progress_.Step(numbers_[i]);
+    if (signals->Stopped()) return absl::CancelledError("interrupted by a signal");
   }
   return changes.Run(report);
 }

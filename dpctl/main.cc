@@ -12,7 +12,7 @@
 namespace sluice::dpctl {
 namespace {
 
-absl::Status Run(const Invocation& line, Output* out) {
+absl::Status Run(const Invocation& line, Output* out, int* exit_status) {
   if (line.options.version) {
     out->Write(VersionText());
     return absl::OkStatus();
@@ -25,17 +25,20 @@ absl::Status Run(const Invocation& line, Output* out) {
   // SIGALRM ends the program, whatever it is waiting for.
   ::alarm(line.options.timeout);
   Session session(line.options, line.args, out, line.own_options);
-  return RunCommand(*line.command, &session);
+  absl::Status status = RunCommand(*line.command, &session);
+  *exit_status = session.exit_status();
+  return status;
 }
 
 int Main(int argc, char** argv) {
   Output out(STDOUT_FILENO);
   const auto line = ParseCommandLine(argc, argv);
-  absl::Status status = line.ok() ? Run(*line, &out) : line.status();
+  int exit_status = 0;
+  absl::Status status = line.ok() ? Run(*line, &out, &exit_status) : line.status();
   status.Update(out.Flush());
-  if (status.ok()) return 0;
+  if (status.ok()) return exit_status;
   std::fputs(FailureText(status, ErrorColumns()).c_str(), stderr);
-  return 1;
+  return line.ok() && line->command != nullptr ? line->command->error_status : 1;
 }
 
 }  // namespace

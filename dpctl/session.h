@@ -33,6 +33,9 @@ class Session {
   std::optional<std::string_view> Value(std::string_view option) const;
   const std::vector<std::string>& args() const { return args_; }
   Output& out() { return *out_; }
+  // What the program ends with when the command does not fail: 0, unless 1 is an answer.
+  int exit_status() const { return exit_status_; }
+  void set_exit_status(int status) { exit_status_ = status; }
   // A line on standard error that is no failure.
   static void Warn(std::string_view text);
   // A document with its line end.
@@ -54,6 +57,7 @@ class Session {
   CommandOptions own_options_;
   std::vector<std::string> args_;
   Output* out_;
+  int exit_status_ = 0;
   std::optional<socket::Client> client_;
 };
 

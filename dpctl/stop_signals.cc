@@ -35,15 +35,19 @@ StopSignals::~StopSignals() {
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-bool StopSignals::WaitFor(std::span<const int> fds) {
+bool StopSignals::WaitFor(std::span<const int> fds) { return Poll(fds, /*timeout_ms=*/-1); }
+
+bool StopSignals::Stopped() { return !Poll({}, /*timeout_ms=*/0); }
+
+bool StopSignals::Poll(std::span<const int> fds, int timeout_ms) {
   std::vector<pollfd> polled;
   polled.push_back({.fd = fd_.get(), .events = POLLIN, .revents = 0});
   for (int fd : fds) polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
   while (!stopped_) {
-    const int ready = ::poll(polled.data(), polled.size(), -1);
+    const int ready = ::poll(polled.data(), polled.size(), timeout_ms);
     if (ready < 0 && errno != EINTR) return false;
     if (polled[0].revents != 0) stopped_ = true;
-    if (ready > 0) break;
+    if (ready > 0 || timeout_ms >= 0) break;
   }
   return !stopped_;
 }

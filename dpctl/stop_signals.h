@@ -1,4 +1,5 @@
-// Signals that end a command which follows something, so that it can clean up first.
+// Signals that end a command which follows something, or must not be cut in two, so that it can
+// clean up first.
 //
 // While it lives, SIGINT, SIGTERM, SIGHUP and SIGALRM do not end the program but make fd()
 // readable, and writing to a closed pipe is an error instead of a signal. One at a time, in the
@@ -29,11 +30,15 @@ class StopSignals {
   // Waits until one of the descriptors can be read; false when one of the signals came instead.
   bool WaitFor(std::span<const int> fds);
   bool WaitFor(int fd) { return WaitFor({&fd, 1}); }
+  // Whether one of the signals has come; does not wait.
+  bool Stopped();
 
   // What a program does whose reader has gone: ends by SIGPIPE, without a word. For the very end.
   static void EndByBrokenPipe();
 
  private:
+  bool Poll(std::span<const int> fds, int timeout_ms);
+
   base::UniqueFd fd_;
   sigset_t before_{};
   struct sigaction pipe_before_ {};

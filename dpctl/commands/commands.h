@@ -31,7 +31,9 @@ extern const Command kMeterFeatures;
 extern const Command kExecute;
 extern const Command kSamples;
 extern const Command kFeatures;
+extern const Command kParse;
 extern const Command kParseActions;
+extern const Command kDiff;
 extern const Command kHelp;
 extern const Command kListCommands;
 

@@ -1,8 +1,9 @@
 // Any text is parsed or refused with a place; what was parsed is written and parsed to the same
-// bytes. The first byte says whether it is a key or actions.
+// bytes. The first byte says whether it is a key, actions, or the filter of a dump.
 #include <cstdlib>
 #include <string_view>
 
+#include "dpctl/flow_filter.h"
 #include "netlink/attr/text.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
@@ -52,11 +53,30 @@ void Actions(std::string_view text) {
   if (rewritten != written) std::abort();
 }
 
+void Filter(std::string_view text) {
+  const auto filter = sluice::dpctl::FlowFilter::Parse(text, nullptr);
+  if (!filter.ok()) return Refused(filter.status(), text);
+  // Any flow will do; what is shown of one is the unit test's.
+  ovs::FlowView flow;
+  flow.mask.emplace();
+  (void)filter->Matches(flow);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0 || size > 20000) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  (data[0] & 1) != 0 ? Key(text) : Actions(text);
+  switch (data[0] % 4) {
+    case 0:
+    case 2:
+      Actions(text);
+      break;
+    case 1:
+      Key(text);
+      break;
+    default:
+      Filter(text);
+  }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/shell.h"
 #include "tests/support/test.h"
 
@@ -119,6 +120,39 @@ TEST_CASE("thousands of flows come and go, and are undone") {
   CHECK(Dump().empty());
   Write(file + Flow(1) + " 7\n");
   CHECK(Has(Fail("dpctl add-flows --atomic dp0 /tmp/flows"), "/tmp/flows:5001: "));
+  CHECK(Dump().empty());
+}
+
+TEST_CASE("a signal finds a file that is carried out with --atomic whole, or not at all") {
+  const Fixture fixture;
+  constexpr int kFlows = 60000;
+  std::string file;
+  for (int i = 0; i < kFlows; ++i) file += Flow(i) + " 7\n";
+  Write(file);
+  int none = 0;
+  // ALRM is what -t sends. Wherever in its work the signal comes: the invariant holds for each
+  // delay.
+  for (const std::string delay : {"0.05", "0.1", "0.2", "0.3", "0.4", "0.6", "0.8"})
+    for (const std::string signal : {"INT", "ALRM"}) {
+      CAPTURE(delay, signal);
+      const std::string text = Run(absl::StrCat("timeout -s ", signal, " ", delay,
+                                                " dpctl add-flows --atomic dp0 /tmp/flows"))
+                                   .text;
+      const std::string count = Succeed("dpctl dump-flows dp0 | wc -l");
+      CHECK((count == "0\n" || count == std::to_string(kFlows) + "\n"));
+      none += count == "0\n" ? 1 : 0;
+      // Before the first change there is nothing to tell, and nothing to undo.
+      if (!text.empty()) CHECK(Has(text, "interrupted by a signal\n  the whole file was undone\n"));
+      if (!text.empty()) CHECK(count == "0\n");
+      Succeed("dpctl del-flows dp0");
+    }
+  CHECK(none > 0);  // else no signal came early enough to tell anything
+  // In the middle of its changes.
+  const std::string text =
+      Run("dpctl add-flows --atomic dp0 /tmp/flows & until dpctl show dp0 | grep -q 'flows: [1-9]';"
+          "do kill -0 $! || break; done; kill -TERM $!; wait $!")
+          .text;
+  CHECK(Has(text, "interrupted by a signal\n  the whole file was undone\n"));
   CHECK(Dump().empty());
 }
 

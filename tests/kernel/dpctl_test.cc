@@ -163,6 +163,32 @@ TEST_CASE("the peer's program prints the same") {
         Succeed(std::string("ovs-dpctl dump-flows --names | sort") + kNoKey32));
 }
 
+TEST_CASE("a filtered dump shows what the peer's shows") {
+  if (Run("command -v ovs-dpctl").status != 0) SLUICE_SKIP("needs ovs-dpctl: tools/setup peer");
+  const Fixture fixture;
+  const std::string ip = "in_port(1),eth(),eth_type(0x0800),";
+  for (const std::string& flow :
+       {ip + "ipv4(proto=6,frag=no),tcp(src=100)", ip + "ipv4(proto=17,frag=no),udp(src=100)",
+        ip + "ipv4(dst=10.0.0.0/8,frag=no)", std::string("in_port(7),eth(),eth_type(0x0806),arp()"),
+        std::string("in_port(7),eth(),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x0800),"
+                    "ipv4(frag=no))")})
+    Succeed("dpctl add-flow dp0 '" + flow + "' 7");
+  for (const std::string filter :
+       {"", "tcp,tp_src=100", "ip", "dl_vlan=5", "vlan_tci=0", "arp", "tcp6", "in_port=1",
+        "in_port=veth1", "ip,nw_dst=11.1.1.1", "tun_id=5", "dl_type=0x0806"}) {
+    CAPTURE(filter);
+    CHECK(Succeed("dpctl dump-flows dp0 filter=" + filter + " | sort") ==
+          Succeed("ovs-dpctl dump-flows dp0 filter=" + filter + " | sort"));
+  }
+  for (const std::string filter : {"tp_dst=1", "nw_proto=6", "tcp,udp_src=1"})
+    for (const std::string program : {"dpctl", "ovs-dpctl"})
+      CHECK(Has(Fail(program + " dump-flows dp0 filter=" + filter), "prerequisites not met"));
+  CHECK(Succeed("dpctl dump-flows type=ovs | wc -l") == "5\n");
+  CHECK(Succeed("dpctl dump-flows type=tc,dpdk,offloaded").empty());
+  CHECK(Has(Fail("dpctl dump-flows type=foo"), "expected one of ovs, tc"));
+  CHECK(Has(Fail("dpctl dump-flows pmd=1"), "pmd="));
+}
+
 TEST_CASE("output that cannot be written is a failure") {
   const Fixture fixture;
   CHECK(Has(Fail("dpctl show >/dev/full"), "No space left on device"));

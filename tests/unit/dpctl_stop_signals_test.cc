@@ -16,8 +16,10 @@ TEST_CASE("a signal ends the wait and not the program; what can be read ends the
   REQUIRE_OK(stop.Install());
   REQUIRE(write(writer.get(), "x", 1) == 1);
   CHECK(stop.WaitFor(reader.get()));
+  CHECK_FALSE(stop.Stopped());
   raise(SIGTERM);
   CHECK_FALSE(stop.WaitFor(reader.get()));
+  CHECK(stop.Stopped());
   CHECK_FALSE(stop.WaitFor(reader.get()));  // it stays stopped
 }
 
