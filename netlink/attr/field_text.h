@@ -15,6 +15,9 @@ namespace sluice::attr {
 // the row's shape. Returns whether anything was written.
 bool AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                   std::string* out);
+// The same of a payload of a row that IsPlain(), of the row's size, under no mask.
+void AppendPlainFields(const Row& row, const uint8_t* value, const TextOptions& options,
+                       std::string* out);
 // Whether text says all bits of a payload: whether none is set that no field covers.
 bool IsCovered(const Row& row, ByteView value);
 // Whether a port's name reads back as that name; `words_only` where other words may stand, too.

@@ -184,6 +184,15 @@ bool NamesClash(const Table& table, const Row& row, ByteView payload, const Text
          table.FindByName(name) != nullptr || name.substr(0, table.unknown.size()) == table.unknown;
 }
 
+// Whether an attribute is what nearly all are: fields that are to be had from Row::fields, all of
+// them matched. All else goes the long way, to the same text.
+bool IsPlainHere(const Table& table, const Attribute& attribute, MaskView mask) {
+  if (attribute.type > kMaxType || (table.plain >> attribute.type & 1) == 0) return false;
+  const size_t size = table.Find(attribute.type)->size;
+  return attribute.payload.size() == size &&
+         (mask.exact || (mask.bytes.size() == size && base::IsAllOnes(mask.bytes)));
+}
+
 }  // namespace
 
 void AppendSet(const Table& table, ByteView attributes, MaskView mask, const TextOptions& options,
@@ -197,9 +206,16 @@ void AppendSet(const Table& table, ByteView attributes, MaskView mask, const Tex
   const auto append = [&](const Attribute& attribute) {
     const Row* row = table.Find(attribute.type);
     const MaskView own = masks.Of(attribute.type);
+    const bool comma = out->size() != start;
+    if (IsPlainHere(table, attribute, own)) {
+      if (comma) out->push_back(',');
+      out->append(row->name).push_back('(');
+      AppendPlainFields(*row, attribute.payload.data(), options, out);
+      out->push_back(')');
+      return;
+    }
     if (IsGatheredFlag(table, row, attribute.payload)) return;
     if (row != nullptr && !options.verbose && !row->keep_empty && IsWild(*row, own)) return;
-    const bool comma = out->size() != start;
     if (comma) out->push_back(',');
     const size_t before = out->size();
     AppendAttribute(table, attribute, own, options, out);

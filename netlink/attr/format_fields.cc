@@ -13,18 +13,21 @@ namespace {
 
 void AppendDigits(uint64_t value, int base, std::string* out) {
   char digits[24];
-  out->append(digits, std::to_chars(digits, digits + sizeof(digits), value, base).ptr);
+  // Not as a pair of pointers, which std::string takes for iterators and copies one by one.
+  const char* const end = std::to_chars(digits, digits + sizeof(digits), value, base).ptr;
+  out->append(digits, static_cast<size_t>(end - digits));
 }
 
 void AppendBigHex(const uint8_t* bytes, size_t size, std::string* out) {
-  std::string digits;
-  base::AppendHex({bytes, size}, &digits);
-  const size_t first = digits.find_first_not_of('0');
-  if (first == std::string::npos) {
+  const uint8_t* const end = bytes + size;
+  const uint8_t* const first = std::find_if(bytes, end, [](uint8_t byte) { return byte != 0; });
+  if (first == end) {
     out->push_back('0');
     return;
   }
-  out->append("0x").append(digits, first, std::string::npos);
+  out->append("0x");
+  AppendDigits(*first, 16, out);
+  base::AppendHex({first + 1, end}, out);
 }
 
 // Bits by name: est|trk, the rest as one number; 0 for none.
@@ -135,16 +138,6 @@ void Cover(const Row& row, uint8_t* covered) {
   }
 }
 
-// Whether the fields are whole bytes, one behind the other, from the first to the last.
-bool HasNoGaps(const Row& row) {
-  size_t end = 0;
-  for (const Field& field : row.fields) {
-    if (field.offset != end || (field.bits != 0 && field.bits != 8 * field.size)) return false;
-    end += field.size;
-  }
-  return end == row.size;
-}
-
 }  // namespace
 
 bool IsCovered(const Row& row, ByteView value) {
@@ -206,18 +199,27 @@ void AppendFraction(uint32_t value, std::string* out) {
   out->append(digits).push_back('%');
 }
 
+void AppendPlainFields(const Row& row, const uint8_t* value, const TextOptions& options,
+                       std::string* out) {
+  AppendElement(row, value, nullptr, /*all=*/true, /*comma=*/false, options, out);
+}
+
 bool AppendFields(const Row& row, ByteView value, MaskView mask, const TextOptions& options,
                   std::string* out) {
   if (row.paired) {
     mask = MaskView::Of(value.subspan(row.size));
     value = value.first(row.size);
   }
-  const PaddedMask padded(mask, value.size());
   // Where there are several elements, only whole ones can be told apart.
   const bool all = options.verbose || row.paired || value.size() > row.size;
+  // Nearly all masks are whole: there is no need for a copy.
+  std::optional<PaddedMask> padded;
+  const uint8_t* masks = mask.exact ? nullptr : mask.bytes.data();
+  if (!mask.exact && mask.bytes.size() < value.size())
+    masks = padded.emplace(mask, value.size()).data();
   bool comma = false;
   for (size_t at = 0; at + row.size <= value.size(); at += row.size)
-    comma = AppendElement(row, value.data() + at, mask.exact ? nullptr : padded.data() + at, all,
+    comma = AppendElement(row, value.data() + at, masks == nullptr ? nullptr : masks + at, all,
                           comma, options, out);
   return comma;
 }

@@ -33,13 +33,6 @@ MaskIndex::MaskIndex(MaskView masks) : all_(masks) {
   }
 }
 
-MaskView MaskIndex::Of(uint16_t type) const {
-  if (all_.exact) return {};
-  if (type > kMaxType) return MaskView::Of(Find(all_.bytes, type));
-  if ((seen_ >> type & 1) == 0) return MaskView::Of({});
-  return MaskView::Of({places_[type].data, places_[type].size});
-}
-
 PaddedMask::PaddedMask(MaskView mask, size_t size) : exact_(mask.exact), bytes_(mask.bytes) {
   if (exact_) return;
   if (bytes_.size() < size) {

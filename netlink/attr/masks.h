@@ -5,6 +5,7 @@
 #include <array>
 
 #include "netlink/attr/table.h"
+#include "netlink/attr/wire.h"
 
 namespace sluice::attr {
 
@@ -28,6 +29,13 @@ class MaskIndex {
   std::array<Place, kMaxType + 1> places_;
   uint64_t seen_ = 0;
 };
+
+inline MaskView MaskIndex::Of(uint16_t type) const {
+  if (all_.exact) return {};
+  if (type > kMaxType) return MaskView::Of(Find(all_.bytes, type));
+  if ((seen_ >> type & 1) == 0) return MaskView::Of({});
+  return MaskView::Of({places_[type].data, places_[type].size});
+}
 
 // The bytes of a mask for a payload of `size` bytes: what is missing is zero. Copies only a mask
 // that is too short.

@@ -60,20 +60,6 @@ const Row* Table::FindByName(std::string_view text) const {
   return nullptr;
 }
 
-uint64_t FieldOnes(const Field& field) {
-  const unsigned bits = field.bits != 0 ? field.bits : 8u * field.size;
-  return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
-}
-
-uint64_t FullMask(const Field& field) {
-  return field.known_bits != 0 ? field.known_bits : FieldOnes(field);
-}
-
-bool IsByteField(const Field& field) {
-  return field.format == Format::kMac || field.format == Format::kIpv4 ||
-         field.format == Format::kIpv6 || field.format == Format::kBigHex;
-}
-
 bool HasShape(const Row& row, ByteView payload) {
   const size_t size = row.paired ? 2u * row.size : row.size;
   switch (row.kind) {

@@ -180,7 +180,10 @@ struct Table {
       ignored_flag{};  // may stand among them, and says nothing that is not said already
   // Filled by MakeTable(): row number + 1 of each attribute number, 0 for none.
   std::array<uint8_t, kMaxType + 1> index{};
-  bool has_implicit_zeros = false;  // filled too: whether a row has Row::zero_beside
+  // Filled too: whether a row has Row::zero_beside, and, a bit for each attribute number, whose
+  // text is that of its fields alone, which say all bits of the payload (IsPlain()).
+  bool has_implicit_zeros = false;
+  uint64_t plain = 0;
 
   // The row of an attribute number, or null.
   constexpr const Row* Find(uint16_t type) const {
@@ -192,6 +195,27 @@ struct Table {
   size_t IndexOf(const Row& row) const { return static_cast<size_t>(&row - rows.data()); }
 };
 
+// Whether the fields are whole bytes, one behind the other, from the first to the last.
+constexpr bool HasNoGaps(const Row& row) {
+  size_t end = 0;
+  for (const Field& field : row.fields) {
+    if (field.offset != end || (field.bits != 0 && field.bits != 8 * field.size)) return false;
+    end += field.size;
+  }
+  return end == row.size;
+}
+
+// Whether nothing but its fields is to be seen to in the text of a payload of the row's size, and a
+// mask of all ones means what text without a mask means.
+constexpr bool IsPlain(const Row& row) {
+  if (row.kind != Kind::kFields || row.style != Style::kCall || row.hook != nullptr || row.paired ||
+      row.grows || !HasNoGaps(row))
+    return false;
+  for (const Field& field : row.fields)
+    if (field.known_bits != 0) return false;
+  return true;
+}
+
 // Completes a table. At compile time: a number out of range or used twice does not compile.
 consteval Table MakeTable(Table table) {
   for (size_t i = 0; i < table.rows.size(); ++i) {
@@ -200,6 +224,7 @@ consteval Table MakeTable(Table table) {
       throw "attribute number out of range or repeated";
     table.index[type] = static_cast<uint8_t>(i + 1);
     table.has_implicit_zeros |= table.rows[i].zero_beside.has_value();
+    table.plain |= uint64_t{IsPlain(table.rows[i])} << type;
   }
   return table;
 }
@@ -243,10 +268,18 @@ inline constexpr Field kIpv6Address[] = {{.size = 16, .format = Format::kIpv6}};
 uint64_t LoadField(const Field& field, const uint8_t* payload);
 void StoreField(const Field& field, uint64_t value, uint8_t* payload);
 // All bits of the field, and the mask that means "exactly this value" in text.
-uint64_t FieldOnes(const Field& field);
-uint64_t FullMask(const Field& field);
+constexpr uint64_t FieldOnes(const Field& field) {
+  const unsigned bits = field.bits != 0 ? field.bits : 8u * field.size;
+  return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
+}
+constexpr uint64_t FullMask(const Field& field) {
+  return field.known_bits != 0 ? field.known_bits : FieldOnes(field);
+}
 // Whether the field is an address or label, compared as bytes, rather than an integer.
-bool IsByteField(const Field& field);
+constexpr bool IsByteField(const Field& field) {
+  return field.format == Format::kMac || field.format == Format::kIpv4 ||
+         field.format == Format::kIpv6 || field.format == Format::kBigHex;
+}
 // Whether a payload is what its row says. What is not, since it is too short or comes from a newer
 // kernel, is shown as bytes, like an unknown attribute.
 bool HasShape(const Row& row, ByteView payload);

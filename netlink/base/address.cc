@@ -8,12 +8,6 @@
 namespace sluice::base {
 namespace {
 
-void AppendNumber(unsigned value, std::string* out) {
-  char digits[12];
-  auto [end, error] = std::to_chars(digits, digits + sizeof(digits), value);
-  out->append(digits, end);
-}
-
 template <int kFamily, typename T>
 std::optional<T> ParseIp(std::string_view text) {
   char terminated[INET6_ADDRSTRLEN];
@@ -41,10 +35,13 @@ void AppendMac(const uint8_t* mac, std::string* out) {
 }
 
 void AppendIpv4(const uint8_t* ip, std::string* out) {
+  char text[16];
+  char* end = text;
   for (int i = 0; i < 4; ++i) {
-    if (i > 0) out->push_back('.');
-    AppendNumber(ip[i], out);
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof(text), unsigned{ip[i]}).ptr;
   }
+  out->append(text, static_cast<size_t>(end - text));
 }
 
 void AppendIpv6(const uint8_t* ip, std::string* out) {

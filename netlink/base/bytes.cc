@@ -12,23 +12,32 @@ int HexDigit(char c) {
   return -1;
 }
 
+template <uint8_t kByte>
+bool IsAll(ByteView bytes) {
+  constexpr uint64_t kWord = kByte * (~uint64_t{0} / 0xff);
+  const uint8_t* at = bytes.data();
+  const uint8_t* const end = at + bytes.size();
+  for (; static_cast<size_t>(end - at) >= sizeof(kWord); at += sizeof(kWord))
+    if (Load<uint64_t>(at) != kWord) return false;
+  return std::all_of(at, end, [](uint8_t byte) { return byte == kByte; });
+}
+
 }  // namespace
 
-bool IsAllZeros(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; });
-}
+bool IsAllZeros(ByteView bytes) { return IsAll<0>(bytes); }
 
-bool IsAllOnes(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0xff; });
-}
+bool IsAllOnes(ByteView bytes) { return IsAll<0xff>(bytes); }
 
 bool Equal(ByteView a, ByteView b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
 void AppendHex(ByteView bytes, std::string* out) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  const size_t start = out->size();
+  out->resize(start + 2 * bytes.size());
+  char* at = out->data() + start;
   for (uint8_t b : bytes) {
-    out->push_back(kDigits[b >> 4]);
-    out->push_back(kDigits[b & 0xf]);
+    *at++ = kDigits[b >> 4];
+    *at++ = kDigits[b & 0xf];
   }
 }
 

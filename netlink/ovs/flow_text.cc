@@ -20,7 +20,8 @@ constexpr std::string_view kExtraInfo = ", dp-extra-info:";
 
 void AppendDecimal(uint64_t value, std::string* out) {
   char digits[24];
-  out->append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+  const char* const end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  out->append(digits, static_cast<size_t>(end - digits));
 }
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }

@@ -4,7 +4,9 @@
 #include <cstdlib>
 
 #include "netlink/attr/text.h"
+#include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
+#include "netlink/ovs/flow_text.h"
 
 namespace sluice {
 namespace {
@@ -85,6 +87,30 @@ void BM_ParseFlow(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(attr::ParseSet(ovs::kKeyTable, kText, {}));
 }
 BENCHMARK(BM_ParseFlow);
+
+// A flow as the kernel dumps it: what the flow does not match is there too, under masks of zeros.
+void BM_FormatDumpedFlow(benchmark::State& state) {
+  constexpr char kFields[] =
+      "recirc_id(0),dp_hash(0/0),skb_priority(0/0),in_port(1),skb_mark(0/0),ct_state(0/0),"
+      "ct_mark(0/0),ct_label(0/0),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),"
+      "eth_type(0x0800),ipv4(src=10.0.54.134,dst=10.200.0.1,proto=17,tos=0,ttl=64,frag=no),"
+      "udp(src=14982,dst=53)";
+  const auto set = attr::ParseSet(ovs::kKeyTable, kFields, {});
+  const auto actions = attr::ParseList(ovs::kActionTable, "2", {});
+  if (!set.ok() || !actions.ok()) std::abort();
+  ovs::FlowView flow;
+  flow.key = set->value;
+  flow.mask = set->mask;
+  flow.actions = *actions;
+  const ovs::FlowTextOptions options{.verbose = state.range(0) != 0};
+  std::string text;
+  for (auto _ : state) {
+    text.clear();
+    ovs::AppendFlow(flow, options, &text);
+    benchmark::DoNotOptimize(text.data());
+  }
+}
+BENCHMARK(BM_FormatDumpedFlow)->ArgName("more")->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace sluice
