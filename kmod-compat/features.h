@@ -128,6 +128,8 @@ class FeatureSet {
 // Tries everything. kPermissionDenied without the capabilities, kUnavailable without the module;
 // a feature whose try proved nothing is kUnknown.
 absl::StatusOr<FeatureSet> Probe();
+// Feature::kConntrackByZone alone, in the same way: for who is about to flush a zone.
+absl::StatusOr<Finding> ProbeConntrackByZone();
 
 // The page docs/reference/features.md.
 std::string FeaturesReference();

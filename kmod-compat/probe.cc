@@ -23,6 +23,22 @@ absl::StatusOr<FeatureSet> ProbeHere() {
   return features;
 }
 
+absl::StatusOr<Finding> ProbeZoneHere() {
+  SLUICE_ASSIGN_OR_RETURN(Scratch scratch, Scratch::Open());
+  FeatureSet features;
+  ProbeConntrack(&scratch, &features);
+  SLUICE_RETURN_IF_ERROR(ovs::Datapaths(scratch.client()).Delete(scratch.dp_ifindex()));
+  return features.Of(Feature::kConntrackByZone);
+}
+
+// Runs it in a thread of its own, which takes its network namespace with it when it ends.
+template <typename Result>
+Result InThread(Result (*run)()) {
+  std::optional<Result> result;
+  std::thread([&result, run] { result = run(); }).join();
+  return *std::move(result);
+}
+
 }  // namespace
 
 Finding Yes() { return {Support::kYes, {}}; }
@@ -42,10 +58,7 @@ Finding FromStatus(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<FeatureSet> Probe() {
-  std::optional<absl::StatusOr<FeatureSet>> result;
-  std::thread([&result] { result = ProbeHere(); }).join();
-  return *std::move(result);
-}
+absl::StatusOr<FeatureSet> Probe() { return InThread(ProbeHere); }
+absl::StatusOr<Finding> ProbeConntrackByZone() { return InThread(ProbeZoneHere); }
 
 }  // namespace sluice::compat

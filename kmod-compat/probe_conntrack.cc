@@ -2,25 +2,18 @@
 
 #include <linux/openvswitch.h>
 
-#include <cerrno>
-
 #include "absl/strings/str_cat.h"
 #include "kmod-compat/probes.h"
 #include "netlink/attr/wire.h"
-#include "netlink/base/byte_order.h"
 #include "netlink/base/status.h"
+#include "netlink/conntrack/connections.h"
+#include "netlink/conntrack/netfilter_request.h"
 #include "netlink/ovs/action_list.h"
 
 namespace sluice::compat {
 namespace {
 
 constexpr uint16_t kZone = 0, kOtherZone = 6;
-// <linux/netfilter/nfnetlink.h> and nfnetlink_conntrack.h clash with headers of the C library.
-constexpr uint16_t kSubsystemConntrack = 1, kConntrackGet = 1, kConntrackZone = 18;
-struct NetfilterHeader {
-  uint8_t family, version;
-  uint16_t resource;
-};
 
 absl::Status Commit(Scratch* scratch) {
   ovs::ActionList actions;
@@ -34,27 +27,28 @@ absl::Status Commit(Scratch* scratch) {
   return scratch->Execute(actions.bytes(), std::nullopt);
 }
 
+// How many the kernel gives when it is asked for those of a zone.
 absl::StatusOr<size_t> CountConnections(socket::Client* client, uint16_t zone) {
-  constexpr uint8_t kAnyFamily = 0;
-  socket::Request request(kSubsystemConntrack << 8 | kConntrackGet, 0,
-                          base::AsBytes(NetfilterHeader{kAnyFamily, 0, 0}));
-  request.attributes().Put(kConntrackZone, base::Be16::FromHost(zone).wire());
-  request.set_label("conntrack dump");
-  std::vector<int> connections;
-  auto one = [](const socket::Message&) -> absl::StatusOr<int> { return 1; };
-  SLUICE_RETURN_IF_ERROR(client->DumpInto(request, &connections, one).status());
-  return connections.size();
+  size_t count = 0;
+  SLUICE_RETURN_IF_ERROR(conntrack::Connections(client)
+                             .Dump(
+                                 {.family = 0, .zone = zone, .mark = {}},
+                                 [&count](const conntrack::Connection&) {
+                                   ++count;
+                                   return absl::OkStatus();
+                                 },
+                                 [&count] { count = 0; })
+                             .status());
+  return count;
 }
 
 Finding TryConntrackByZone(Scratch* scratch) {
   const absl::Status committed = Commit(scratch);
   if (!committed.ok()) return Unknown(std::string(committed.message()));
-  auto client = socket::Client::Open(NETLINK_NETFILTER);
+  auto client = conntrack::OpenNetfilter();
   if (!client.ok()) return Unknown(std::string(client.status().message()));
   const auto here = CountConnections(&*client, kZone);
-  if (base::ErrnoOf(here.status()) == EOPNOTSUPP) return No("the kernel knows no zones");
-  if (!here.ok())
-    return Unknown(absl::StrCat(here.status().message(), "; is nf_conntrack_netlink loaded?"));
+  if (!here.ok()) return Unknown(std::string(here.status().message()));
   if (*here == 0) return Unknown("the connection that was made is not listed");
   const auto elsewhere = CountConnections(&*client, kOtherZone);
   if (!elsewhere.ok()) return Unknown(std::string(elsewhere.status().message()));

@@ -2,7 +2,10 @@
 
 #include <linux/openvswitch.h>
 
+#include <cstddef>
+
 #include "netlink/attr/table.h"
+#include "netlink/ovs/ct_limit.h"
 #include "netlink/ovs/tables.h"
 
 namespace sluice::ovs {
@@ -28,6 +31,7 @@ constexpr Row kCtLimitRows[] = {
      .kind = Kind::kArray,
      .size = 12,
      .fields = kZoneLimit,
+     .slot = attr::View(offsetof(CtLimitAttributes, limits)),
      .since = "4.18",
      .doc = "Limits of connections by zone (struct ovs_zone_limit); zone -1 is the default."},
 };
@@ -39,6 +43,7 @@ constinit const attr::Table kCtLimitTable =
                      .prefix = "OVS_CT_LIMIT_ATTR_",
                      .unknown = "ct_limit_attr",
                      .doc = "Attributes of the ovs_ct_limit family.",
-                     .rows = kCtLimitRows});
+                     .rows = kCtLimitRows,
+                     .present_offset = offsetof(CtLimitAttributes, present)});
 
 }  // namespace sluice::ovs

@@ -1,0 +1,496 @@
+// Timeout policies, and the timeouts that each protocol has.
+
+#include <linux/netfilter/nfnetlink_cttimeout.h>
+#include <netinet/in.h>
+
+#include <cstddef>
+
+#include "netlink/attr/table.h"
+#include "netlink/conntrack/tables.h"
+#include "netlink/conntrack/timeouts.h"
+
+namespace sluice::conntrack {
+namespace {
+
+using attr::Copy;
+using attr::Field;
+using attr::Kind;
+using attr::Order;
+using attr::Row;
+using attr::Style;
+using attr::View;
+
+constexpr Field kBe32Dec[] = {{.size = 4, .order = Order::kNetwork}};
+
+constexpr Row kGenericRows[] = {
+    {.type = CTA_TIMEOUT_GENERIC_UNSPEC,
+     .constant = "CTA_TIMEOUT_GENERIC_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_GENERIC_TIMEOUT,
+     .constant = "CTA_TIMEOUT_GENERIC_TIMEOUT",
+     .name = "timeout",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "Of every connection."},
+};
+
+constexpr Row kTcpRows[] = {
+    {.type = CTA_TIMEOUT_TCP_UNSPEC, .constant = "CTA_TIMEOUT_TCP_UNSPEC", .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_TCP_SYN_SENT,
+     .constant = "CTA_TIMEOUT_TCP_SYN_SENT",
+     .name = "syn_sent",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After the first SYN."},
+    {.type = CTA_TIMEOUT_TCP_SYN_RECV,
+     .constant = "CTA_TIMEOUT_TCP_SYN_RECV",
+     .name = "syn_recv",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After SYN and ACK."},
+    {.type = CTA_TIMEOUT_TCP_ESTABLISHED,
+     .constant = "CTA_TIMEOUT_TCP_ESTABLISHED",
+     .name = "established",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "While established."},
+    {.type = CTA_TIMEOUT_TCP_FIN_WAIT,
+     .constant = "CTA_TIMEOUT_TCP_FIN_WAIT",
+     .name = "fin_wait",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After the first FIN."},
+    {.type = CTA_TIMEOUT_TCP_CLOSE_WAIT,
+     .constant = "CTA_TIMEOUT_TCP_CLOSE_WAIT",
+     .name = "close_wait",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After a FIN that was acknowledged."},
+    {.type = CTA_TIMEOUT_TCP_LAST_ACK,
+     .constant = "CTA_TIMEOUT_TCP_LAST_ACK",
+     .name = "last_ack",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After the second FIN."},
+    {.type = CTA_TIMEOUT_TCP_TIME_WAIT,
+     .constant = "CTA_TIMEOUT_TCP_TIME_WAIT",
+     .name = "time_wait",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After its acknowledgement."},
+    {.type = CTA_TIMEOUT_TCP_CLOSE,
+     .constant = "CTA_TIMEOUT_TCP_CLOSE",
+     .name = "close",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After RST."},
+    {.type = CTA_TIMEOUT_TCP_SYN_SENT2,
+     .constant = "CTA_TIMEOUT_TCP_SYN_SENT2",
+     .name = "syn_sent2",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After a SYN from either side."},
+    {.type = CTA_TIMEOUT_TCP_RETRANS,
+     .constant = "CTA_TIMEOUT_TCP_RETRANS",
+     .name = "retrans",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "After too many retransmissions."},
+    {.type = CTA_TIMEOUT_TCP_UNACK,
+     .constant = "CTA_TIMEOUT_TCP_UNACK",
+     .name = "unack",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "With data that is not acknowledged."},
+};
+
+constexpr Row kUdpRows[] = {
+    {.type = CTA_TIMEOUT_UDP_UNSPEC, .constant = "CTA_TIMEOUT_UDP_UNSPEC", .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_UDP_UNREPLIED,
+     .constant = "CTA_TIMEOUT_UDP_UNREPLIED",
+     .name = "unreplied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "Without an answer."},
+    {.type = CTA_TIMEOUT_UDP_REPLIED,
+     .constant = "CTA_TIMEOUT_UDP_REPLIED",
+     .name = "replied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "With one."},
+};
+
+constexpr Row kUdpliteRows[] = {
+    {.type = CTA_TIMEOUT_UDPLITE_UNSPEC,
+     .constant = "CTA_TIMEOUT_UDPLITE_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_UDPLITE_UNREPLIED,
+     .constant = "CTA_TIMEOUT_UDPLITE_UNREPLIED",
+     .name = "unreplied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "Without an answer."},
+    {.type = CTA_TIMEOUT_UDPLITE_REPLIED,
+     .constant = "CTA_TIMEOUT_UDPLITE_REPLIED",
+     .name = "replied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "With one."},
+};
+
+constexpr Row kIcmpRows[] = {
+    {.type = CTA_TIMEOUT_ICMP_UNSPEC,
+     .constant = "CTA_TIMEOUT_ICMP_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_ICMP_TIMEOUT,
+     .constant = "CTA_TIMEOUT_ICMP_TIMEOUT",
+     .name = "timeout",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "Of every connection."},
+};
+
+constexpr Row kDccpRows[] = {
+    {.type = CTA_TIMEOUT_DCCP_UNSPEC,
+     .constant = "CTA_TIMEOUT_DCCP_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_DCCP_REQUEST,
+     .constant = "CTA_TIMEOUT_DCCP_REQUEST",
+     .name = "request",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state REQUEST."},
+    {.type = CTA_TIMEOUT_DCCP_RESPOND,
+     .constant = "CTA_TIMEOUT_DCCP_RESPOND",
+     .name = "respond",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state RESPOND."},
+    {.type = CTA_TIMEOUT_DCCP_PARTOPEN,
+     .constant = "CTA_TIMEOUT_DCCP_PARTOPEN",
+     .name = "partopen",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state PARTOPEN."},
+    {.type = CTA_TIMEOUT_DCCP_OPEN,
+     .constant = "CTA_TIMEOUT_DCCP_OPEN",
+     .name = "open",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state OPEN."},
+    {.type = CTA_TIMEOUT_DCCP_CLOSEREQ,
+     .constant = "CTA_TIMEOUT_DCCP_CLOSEREQ",
+     .name = "closereq",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state CLOSEREQ."},
+    {.type = CTA_TIMEOUT_DCCP_CLOSING,
+     .constant = "CTA_TIMEOUT_DCCP_CLOSING",
+     .name = "closing",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state CLOSING."},
+    {.type = CTA_TIMEOUT_DCCP_TIMEWAIT,
+     .constant = "CTA_TIMEOUT_DCCP_TIMEWAIT",
+     .name = "timewait",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state TIMEWAIT."},
+};
+
+constexpr Row kSctpRows[] = {
+    {.type = CTA_TIMEOUT_SCTP_UNSPEC,
+     .constant = "CTA_TIMEOUT_SCTP_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_SCTP_CLOSED,
+     .constant = "CTA_TIMEOUT_SCTP_CLOSED",
+     .name = "closed",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state CLOSED."},
+    {.type = CTA_TIMEOUT_SCTP_COOKIE_WAIT,
+     .constant = "CTA_TIMEOUT_SCTP_COOKIE_WAIT",
+     .name = "cookie_wait",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state COOKIE_WAIT."},
+    {.type = CTA_TIMEOUT_SCTP_COOKIE_ECHOED,
+     .constant = "CTA_TIMEOUT_SCTP_COOKIE_ECHOED",
+     .name = "cookie_echoed",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state COOKIE_ECHOED."},
+    {.type = CTA_TIMEOUT_SCTP_ESTABLISHED,
+     .constant = "CTA_TIMEOUT_SCTP_ESTABLISHED",
+     .name = "established",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state ESTABLISHED."},
+    {.type = CTA_TIMEOUT_SCTP_SHUTDOWN_SENT,
+     .constant = "CTA_TIMEOUT_SCTP_SHUTDOWN_SENT",
+     .name = "shutdown_sent",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state SHUTDOWN_SENT."},
+    {.type = CTA_TIMEOUT_SCTP_SHUTDOWN_RECD,
+     .constant = "CTA_TIMEOUT_SCTP_SHUTDOWN_RECD",
+     .name = "shutdown_recd",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state SHUTDOWN_RECD."},
+    {.type = CTA_TIMEOUT_SCTP_SHUTDOWN_ACK_SENT,
+     .constant = "CTA_TIMEOUT_SCTP_SHUTDOWN_ACK_SENT",
+     .name = "shutdown_ack_sent",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state SHUTDOWN_ACK_SENT."},
+    {.type = CTA_TIMEOUT_SCTP_HEARTBEAT_SENT,
+     .constant = "CTA_TIMEOUT_SCTP_HEARTBEAT_SENT",
+     .name = "heartbeat_sent",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state HEARTBEAT_SENT."},
+    {.type = CTA_TIMEOUT_SCTP_HEARTBEAT_ACKED,
+     .constant = "CTA_TIMEOUT_SCTP_HEARTBEAT_ACKED",
+     .name = "heartbeat_acked",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "In the state HEARTBEAT_ACKED."},
+};
+
+constexpr Row kIcmpv6Rows[] = {
+    {.type = CTA_TIMEOUT_ICMPV6_UNSPEC,
+     .constant = "CTA_TIMEOUT_ICMPV6_UNSPEC",
+     .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_ICMPV6_TIMEOUT,
+     .constant = "CTA_TIMEOUT_ICMPV6_TIMEOUT",
+     .name = "timeout",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "3.4",
+     .doc = "Of every connection."},
+};
+
+constexpr Row kGreRows[] = {
+    {.type = CTA_TIMEOUT_GRE_UNSPEC, .constant = "CTA_TIMEOUT_GRE_UNSPEC", .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_GRE_UNREPLIED,
+     .constant = "CTA_TIMEOUT_GRE_UNREPLIED",
+     .name = "unreplied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "5.11",
+     .doc = "Without an answer."},
+    {.type = CTA_TIMEOUT_GRE_REPLIED,
+     .constant = "CTA_TIMEOUT_GRE_REPLIED",
+     .name = "replied",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .since = "5.11",
+     .doc = "With one."},
+};
+
+constexpr Row kPolicyRows[] = {
+    {.type = CTA_TIMEOUT_UNSPEC, .constant = "CTA_TIMEOUT_UNSPEC", .kind = Kind::kReserved},
+    {.type = CTA_TIMEOUT_NAME,
+     .constant = "CTA_TIMEOUT_NAME",
+     .name = "name",
+     .kind = Kind::kString,
+     .style = Style::kAssign,
+     .slot = View(offsetof(PolicyAttributes, name)),
+     .since = "3.4",
+     .doc = "Name, at most 31 bytes."},
+    {.type = CTA_TIMEOUT_L3PROTO,
+     .constant = "CTA_TIMEOUT_L3PROTO",
+     .name = "l3proto",
+     .size = 2,
+     .fields = attr::kBe16Dec,
+     .style = Style::kAssign,
+     .slot = Copy(offsetof(PolicyAttributes, l3proto)),
+     .since = "3.4",
+     .doc = "Address family: 2 for IPv4, 10 for IPv6."},
+    {.type = CTA_TIMEOUT_L4PROTO,
+     .constant = "CTA_TIMEOUT_L4PROTO",
+     .name = "l4proto",
+     .size = 1,
+     .fields = attr::kU8Dec,
+     .style = Style::kAssign,
+     .slot = Copy(offsetof(PolicyAttributes, l4proto)),
+     .since = "3.4",
+     .doc = "IP protocol."},
+    {.type = CTA_TIMEOUT_DATA,
+     .constant = "CTA_TIMEOUT_DATA",
+     .name = "data",
+     .kind = Kind::kBytes,
+     .style = Style::kAssign,
+     .slot = View(offsetof(PolicyAttributes, data)),
+     .since = "3.4",
+     .doc = "The timeouts: a set that depends on the protocol, CTA_TIMEOUT_TCP_* and its like."},
+    {.type = CTA_TIMEOUT_USE,
+     .constant = "CTA_TIMEOUT_USE",
+     .name = "use",
+     .size = 4,
+     .fields = kBe32Dec,
+     .style = Style::kAssign,
+     .slot = Copy(offsetof(PolicyAttributes, use)),
+     .since = "3.4",
+     .doc = "How many rules have it."},
+};
+
+}  // namespace
+
+constinit const attr::Table kTimeoutPolicyTable =
+    attr::MakeTable({.name = "ctattr_timeout",
+                     .prefix = "CTA_TIMEOUT_",
+                     .unknown = "cta_timeout_attr",
+                     .doc = "A timeout policy (subsystem NFNL_SUBSYS_CTNETLINK_TIMEOUT).",
+                     .rows = kPolicyRows,
+                     .present_offset = offsetof(PolicyAttributes, present)});
+
+namespace {
+
+constinit const attr::Table kGenericTimeouts =
+    attr::MakeTable({.name = "ctattr_timeout_generic",
+                     .prefix = "CTA_TIMEOUT_GENERIC_",
+                     .unknown = "cta_timeout_generic_attr",
+                     .doc = "Timeouts of protocols that have no set of their own, in seconds.",
+                     .rows = kGenericRows});
+
+constinit const attr::Table kTcpTimeouts = attr::MakeTable({.name = "ctattr_timeout_tcp",
+                                                            .prefix = "CTA_TIMEOUT_TCP_",
+                                                            .unknown = "cta_timeout_tcp_attr",
+                                                            .doc = "Timeouts of TCP, in seconds.",
+                                                            .rows = kTcpRows});
+
+constinit const attr::Table kUdpTimeouts = attr::MakeTable({.name = "ctattr_timeout_udp",
+                                                            .prefix = "CTA_TIMEOUT_UDP_",
+                                                            .unknown = "cta_timeout_udp_attr",
+                                                            .doc = "Timeouts of UDP, in seconds.",
+                                                            .rows = kUdpRows});
+
+constinit const attr::Table kUdpliteTimeouts =
+    attr::MakeTable({.name = "ctattr_timeout_udplite",
+                     .prefix = "CTA_TIMEOUT_UDPLITE_",
+                     .unknown = "cta_timeout_udplite_attr",
+                     .doc = "Timeouts of UDP-Lite, in seconds.",
+                     .rows = kUdpliteRows});
+
+constinit const attr::Table kIcmpTimeouts = attr::MakeTable({.name = "ctattr_timeout_icmp",
+                                                             .prefix = "CTA_TIMEOUT_ICMP_",
+                                                             .unknown = "cta_timeout_icmp_attr",
+                                                             .doc = "Timeouts of ICMP, in seconds.",
+                                                             .rows = kIcmpRows});
+
+constinit const attr::Table kDccpTimeouts = attr::MakeTable({.name = "ctattr_timeout_dccp",
+                                                             .prefix = "CTA_TIMEOUT_DCCP_",
+                                                             .unknown = "cta_timeout_dccp_attr",
+                                                             .doc = "Timeouts of DCCP, in seconds.",
+                                                             .rows = kDccpRows});
+
+constinit const attr::Table kSctpTimeouts = attr::MakeTable({.name = "ctattr_timeout_sctp",
+                                                             .prefix = "CTA_TIMEOUT_SCTP_",
+                                                             .unknown = "cta_timeout_sctp_attr",
+                                                             .doc = "Timeouts of SCTP, in seconds.",
+                                                             .rows = kSctpRows});
+
+constinit const attr::Table kIcmpv6Timeouts =
+    attr::MakeTable({.name = "ctattr_timeout_icmpv6",
+                     .prefix = "CTA_TIMEOUT_ICMPV6_",
+                     .unknown = "cta_timeout_icmpv6_attr",
+                     .doc = "Timeouts of ICMPv6, in seconds.",
+                     .rows = kIcmpv6Rows});
+
+constinit const attr::Table kGreTimeouts = attr::MakeTable({.name = "ctattr_timeout_gre",
+                                                            .prefix = "CTA_TIMEOUT_GRE_",
+                                                            .unknown = "cta_timeout_gre_attr",
+                                                            .doc = "Timeouts of GRE, in seconds.",
+                                                            .rows = kGreRows});
+
+struct ProtocolTimeouts {
+  uint8_t protocol;
+  const attr::Table* table;
+};
+constexpr ProtocolTimeouts kByProtocol[] = {
+    {IPPROTO_TCP, &kTcpTimeouts},         {IPPROTO_UDP, &kUdpTimeouts},
+    {IPPROTO_UDPLITE, &kUdpliteTimeouts}, {IPPROTO_ICMP, &kIcmpTimeouts},
+    {IPPROTO_ICMPV6, &kIcmpv6Timeouts},   {IPPROTO_SCTP, &kSctpTimeouts},
+    {IPPROTO_DCCP, &kDccpTimeouts},       {IPPROTO_GRE, &kGreTimeouts},
+};
+
+}  // namespace
+
+const attr::Table& TimeoutsOf(uint8_t protocol) {
+  for (const ProtocolTimeouts& entry : kByProtocol)
+    if (entry.protocol == protocol) return *entry.table;
+  return kGenericTimeouts;
+}
+
+}  // namespace sluice::conntrack
