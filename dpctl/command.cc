@@ -14,11 +14,51 @@ namespace {
 using base::ToAbsl;
 
 constexpr const Command* kCommands[] = {
-    &kAddDp,        &kDelDp,    &kAddIf,     &kSetIf,        &kDelIf,         &kDumpDps,
-    &kShow,         &kAddFlow,  &kModFlow,   &kDelFlow,      &kGetFlow,       &kDumpFlows,
-    &kAddFlows,     &kModFlows, &kDelFlows,  &kCacheGetSize, &kCacheSetSize,  &kAddMeter,
-    &kModMeter,     &kDelMeter, &kDelMeters, &kDumpMeters,   &kMeterFeatures, &kExecute,
-    &kSamples,      &kFeatures, &kParse,     &kDiff,         &kParseActions,  &kHelp,
+    // datapaths and their ports
+    &kAddDp,
+    &kDelDp,
+    &kAddIf,
+    &kSetIf,
+    &kDelIf,
+    &kDumpDps,
+    &kShow,
+    &kCacheGetSize,
+    &kCacheSetSize,
+    // flows
+    &kAddFlow,
+    &kModFlow,
+    &kDelFlow,
+    &kGetFlow,
+    &kDumpFlows,
+    &kAddFlows,
+    &kModFlows,
+    &kDelFlows,
+    // connections
+    &kDumpConntrack,
+    &kFlushConntrack,
+    &kCtStatsShow,
+    &kCtSetLimits,
+    &kCtDelLimits,
+    &kCtGetLimits,
+    &kCtTimeoutList,
+    &kCtTimeoutAdd,
+    &kCtTimeoutDel,
+    // meters
+    &kAddMeter,
+    &kModMeter,
+    &kDelMeter,
+    &kDelMeters,
+    &kDumpMeters,
+    &kMeterFeatures,
+    // packets
+    &kExecute,
+    &kSamples,
+    // the kernel, and this program
+    &kFeatures,
+    &kParse,
+    &kDiff,
+    &kParseActions,
+    &kHelp,
     &kListCommands,
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dpctl/failure.h"
+#include "dpctl/userspace_commands.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -40,10 +41,39 @@ void AddOwnOptions(CLI::App* app, const Command& command, CommandOptions* given)
 }
 
 absl::Status Unknown(const std::vector<std::string>& extra) {
+  SLUICE_RETURN_IF_ERROR(RefuseUserspaceCommand(extra.front()));
   const bool option = extra.front().size() > 1 && extra.front().front() == '-';
   return UsageError(absl::StrCat("unknown ", option ? "option" : "command", " '", extra.front(),
                                  "'; use --help for help"));
 }
+
+// `ct timeout list` is `ct-timeout-list`: words that stand for one command become one.
+class JoinedWords {
+ public:
+  JoinedWords(int argc, const char* const* argv) : words_(argv, argv + argc) {
+    for (size_t i = 1; i < words_.size(); ++i) {
+      if (words_[i][0] == '-') continue;
+      Join(i);
+      return;
+    }
+  }
+  int argc() const { return static_cast<int>(words_.size()); }
+  const char* const* argv() const { return words_.data(); }
+
+ private:
+  void Join(size_t at) {
+    if (at + 2 >= words_.size() || std::string_view(words_[at]) != "ct" ||
+        std::string_view(words_[at + 1]) != "timeout")
+      return;
+    joined_ = absl::StrCat("ct-timeout-", words_[at + 2]);
+    const auto first = words_.begin() + static_cast<std::ptrdiff_t>(at);
+    words_.erase(first, first + 2);
+    words_[at] = joined_.c_str();
+  }
+
+  std::vector<const char*> words_;
+  std::string joined_;
+};
 
 }  // namespace
 
@@ -69,7 +99,8 @@ absl::StatusOr<Invocation> ParseCommandLine(int argc, const char* const* argv) {
     sub->final_callback([&line, command] { line.command = command; });
   }
   try {
-    app.parse(argc, argv);
+    const JoinedWords words(argc, argv);
+    app.parse(words.argc(), words.argv());
   } catch (const CLI::ParseError& error) {
     return UsageError(absl::StrCat(error.what(), "; use --help for help"));
   }
