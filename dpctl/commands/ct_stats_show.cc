@@ -17,26 +17,37 @@ namespace {
 
 using conntrack::Connection;
 
-struct ProtocolCount {
-  size_t connections = 0;
-  std::map<std::string, size_t, std::less<>> states;  // as they are told without -m
+// The place of `what` in a list; those that are not in it come after them.
+template <typename Array, typename What>
+size_t Rank(const Array& list, const What& what) {
+  return static_cast<size_t>(std::find(std::begin(list), std::end(list), what) - std::begin(list));
+}
+
+// As ovs-dpctl(8) sorts: protocols and states of TCP that it knows first, by these lists.
+struct StateOrder {
+  static constexpr std::string_view kTcp[] = {"CLOSED",      "LISTEN",     "SYN_SENT",   "SYN_RECV",
+                                              "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT_1", "CLOSING",
+                                              "LAST_ACK",    "FIN_WAIT_2", "TIME_WAIT"};
+  bool operator()(const std::string& a, const std::string& b) const {
+    return std::pair(Rank(kTcp, a), a) < std::pair(Rank(kTcp, b), b);
+  }
+};
+struct ProtocolOrder {
+  static constexpr uint8_t kKnown[] = {IPPROTO_TCP,  IPPROTO_UDP,  IPPROTO_UDPLITE, IPPROTO_SCTP,
+                                       IPPROTO_ICMP, IPPROTO_DCCP, IPPROTO_IGMP};
+  bool operator()(uint8_t a, uint8_t b) const {
+    return std::pair(Rank(kKnown, a), a) < std::pair(Rank(kKnown, b), b);
+  }
 };
 
-// TCP, UDP and ICMP first, as ovs-dpctl(8) has them, then the others by number.
-struct InOrder {
-  static int Rank(uint8_t protocol) {
-    if (protocol == IPPROTO_TCP) return 0;
-    if (protocol == IPPROTO_UDP) return 1;
-    return protocol == IPPROTO_ICMP ? 2 : 3;
-  }
-  bool operator()(uint8_t a, uint8_t b) const {
-    return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a < b;
-  }
+struct ProtocolCount {
+  size_t connections = 0;
+  std::map<std::string, size_t, StateOrder> states;  // as they are told without -m
 };
 
 struct Counts {
   size_t total = 0;
-  std::map<uint8_t, ProtocolCount, InOrder> protocols;
+  std::map<uint8_t, ProtocolCount, ProtocolOrder> protocols;
 
   void Add(const Connection& connection) {
     ++total;

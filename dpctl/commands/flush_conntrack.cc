@@ -58,6 +58,8 @@ absl::Status DeleteOne(const OneTuple& one, uint16_t zone, Session* session) {
   if (base::ErrnoOf(status) == ENOENT)
     return WithHint(Failed(kWhat, status),
                     absl::StrCat("there is no such connection in zone ", zone));
+  if (base::ErrnoOf(status) == EOPNOTSUPP && zone != 0)
+    return WithHint(Failed(kWhat, status), "this kernel was built without connection zones");
   SLUICE_RETURN_IF_ERROR(Failed(kWhat, status));
   const DeleteReport report{.deleted = 1, .gone = 0, .failed = 0, .status = {}};
   if (session->options().json) session->Print({{"deleted", 1}, {"gone", 0}, {"failed", 0}});

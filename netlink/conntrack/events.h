@@ -1,9 +1,9 @@
 // Told when connections begin, change and end.
 //
 // Poll fd() and call Receive(). Open it before dumping: events are hints that may be older than the
-// dump. After kOverrun, dump again. The kernel makes events only while somebody listens, or always,
-// as the sysctl net.netfilter.nf_conntrack_events says. Opening needs CAP_NET_ADMIN. Not
-// thread-safe.
+// dump. After kOverrun, dump again. Unless the sysctl net.netfilter.nf_conntrack_events is 1, newer
+// kernels tell nothing of connections that began while nobody listened (seen on 6.1 and 7.2).
+// Opening needs CAP_NET_ADMIN. Not thread-safe.
 //
 //   SLUICE_ASSIGN_OR_RETURN(Events events, Events::Open());
 //   events.Receive(1000ms, [&](const ConnectionEvent& event) { ... });

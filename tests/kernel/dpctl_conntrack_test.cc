@@ -151,12 +151,19 @@ TEST_CASE("flush-conntrack of a zone leaves the others alone") {
 
 TEST_CASE("dump-conntrack --events follows") {
   const Hosts hosts;
-  // It listens once a netfilter socket (protocol 12) has joined groups.
+  // It listens once a netfilter socket (protocol 12) has joined the three groups. The kernel tells
+  // nothing of connections that began while nobody listened.
   Succeed(
-      "dpctl dump-conntrack --events --count=1 ct_nw_proto=6 >/tmp/events & "
-      "until awk '$2 == 12 && $4 != \"00000000\" {found = 1} END {exit !found}' "
-      "/proc/net/netlink; do sleep 0.05; done; dpctl flush-conntrack ct_nw_proto=6; wait $!");
-  CHECK(Has(Succeed("cat /tmp/events"), "[destroy] tcp,orig=(src=10.0.0.1,"));
+      "dpctl dump-conntrack --events --count=3 ct_nw_proto=1 >/tmp/events & "
+      "until awk '$2 == 12 && $4 == \"00000007\" {found = 1} END {exit !found}' "
+      "/proc/net/netlink; do sleep 0.05; done; ip netns exec h1 ping -c 1 10.0.0.2; "
+      "dpctl flush-conntrack ct_nw_proto=1; wait $!");
+  const std::string icmp = " icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=";
+  const std::string events = Succeed("cat /tmp/events");
+  const size_t update = events.find("\n[update]" + icmp);
+  CHECK(events.rfind("[new]" + icmp, 0) == 0);
+  REQUIRE(update != std::string::npos);
+  CHECK(events.find("\n[destroy]" + icmp, update) != std::string::npos);
   CHECK(Has(Fail("setpriv --reuid=65534 --clear-groups dpctl dump-conntrack --events"),
             "CAP_NET_ADMIN"));
   CHECK(Has(Fail("dpctl dump-conntrack --events --count=x"), "expected a number"));

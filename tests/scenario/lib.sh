@@ -87,8 +87,7 @@ finish() {
   [[ -z $daemon ]] || kill "$daemon" 2>/dev/null
   wait
   if ((failures)); then
-    echo "--- sluiced said:"
-    cat "$work/sluiced.log"
+    [[ ! -e $work/sluiced.log ]] || { echo "--- sluiced said:"; cat "$work/sluiced.log"; }
     exit 1
   fi
 }
