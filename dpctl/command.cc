@@ -52,6 +52,7 @@ constexpr const Command* kCommands[] = {
     &kMeterFeatures,
     // packets
     &kExecute,
+    &kMonitor,
     &kSamples,
     // the kernel, and this program
     &kFeatures,

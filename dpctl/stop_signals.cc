@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <vector>
@@ -35,18 +36,23 @@ StopSignals::~StopSignals() {
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-bool StopSignals::WaitFor(std::span<const int> fds) { return Poll(fds, /*timeout_ms=*/-1); }
+bool StopSignals::WaitFor(std::span<const int> fds, int timeout_ms) {
+  return Poll(fds, timeout_ms, /*watch_reader=*/true);
+}
 
-bool StopSignals::Stopped() { return !Poll({}, /*timeout_ms=*/0); }
+bool StopSignals::Stopped() { return !Poll({}, /*timeout_ms=*/0, /*watch_reader=*/false); }
 
-bool StopSignals::Poll(std::span<const int> fds, int timeout_ms) {
+bool StopSignals::Poll(std::span<const int> fds, int timeout_ms, bool watch_reader) {
   std::vector<pollfd> polled;
   polled.push_back({.fd = fd_.get(), .events = POLLIN, .revents = 0});
+  polled.push_back({.fd = watch_reader ? STDOUT_FILENO : -1, .events = 0, .revents = 0});
   for (int fd : fds) polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
   while (!stopped_) {
     const int ready = ::poll(polled.data(), polled.size(), timeout_ms);
     if (ready < 0 && errno != EINTR) return false;
     if (polled[0].revents != 0) stopped_ = true;
+    if ((polled[1].revents & POLLERR) != 0) stopped_ = reader_gone_ = true;
+    // A signal that only disturbs, as that of a terminal's new size, ends a wait for a time.
     if (ready > 0 || timeout_ms >= 0) break;
   }
   return !stopped_;

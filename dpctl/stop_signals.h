@@ -27,9 +27,12 @@ class StopSignals {
   ~StopSignals();
 
   absl::Status Install();
-  // Waits until one of the descriptors can be read; false when one of the signals came instead.
-  bool WaitFor(std::span<const int> fds);
-  bool WaitFor(int fd) { return WaitFor({&fd, 1}); }
+  // Waits until one of the descriptors can be read, or the time is over (negative: never); false
+  // when one of the signals came instead, or nobody reads standard output any more.
+  bool WaitFor(std::span<const int> fds, int timeout_ms = -1);
+  bool WaitFor(int fd, int timeout_ms = -1) { return WaitFor({&fd, 1}, timeout_ms); }
+  // Whether that was why WaitFor() was false.
+  bool reader_gone() const { return reader_gone_; }
   // Whether one of the signals has come; does not wait.
   bool Stopped();
 
@@ -37,12 +40,13 @@ class StopSignals {
   static void EndByBrokenPipe();
 
  private:
-  bool Poll(std::span<const int> fds, int timeout_ms);
+  bool Poll(std::span<const int> fds, int timeout_ms, bool watch_reader);
 
   base::UniqueFd fd_;
   sigset_t before_{};
   struct sigaction pipe_before_ {};
   bool stopped_ = false;
+  bool reader_gone_ = false;
 };
 
 }  // namespace sluice::dpctl

@@ -1,5 +1,10 @@
 #include "netlink/socket/event_socket.h"
 
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
+
+#include <array>
+
 #include "absl/strings/str_cat.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"
@@ -90,6 +95,15 @@ absl::Status EventSocket::Join(Subscription* subscription, const Family& family)
           base::Annotate(socket_->JoinGroup(*id), absl::StrCat(subscription->family, "/", group)));
   }
   return absl::OkStatus();
+}
+
+uint64_t EventSocket::dropped() const {
+  std::array<uint32_t, SK_MEMINFO_VARS> memory{};  // newer kernels have more: it is cut
+  socklen_t size = sizeof(memory);
+  if (socket_ == nullptr ||
+      ::getsockopt(socket_->fd(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0)
+    return 0;
+  return memory[SK_MEMINFO_DROPS];
 }
 
 absl::StatusOr<size_t> EventSocket::Receive(std::chrono::milliseconds timeout,

@@ -70,6 +70,10 @@ class EventSocket {
   // -1 for a transport of the caller's making.
   int fd() const { return socket_ == nullptr ? -1 : socket_->fd(); }
 
+  // How many datagrams the kernel could not put into the receive buffer since the socket was
+  // opened; 0 where it does not say.
+  uint64_t dropped() const;
+
   // Waits at most `timeout` (0: not at all) and hands over what one receive brought. How many
   // events that was; 0 when there is nothing. A malformed datagram counts as an overrun, as nobody
   // knows what it said.

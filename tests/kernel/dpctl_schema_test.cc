@@ -39,6 +39,10 @@ constexpr Case kCases[] = {
      "dpctl add-meter dp0 meter=1,kbps,bands=type=drop,rate=1000"},
     {"meter-features", "meter-features dp0"},
     {"execute", "execute dp0 'in_port(1)' 7 02000000000202000000000188b50000"},
+    {"monitor",
+     "-t 20 monitor & until test -s /tmp/json; do dpctl add-dp probe; dpctl del-dp probe; done; "
+     "kill $!; wait",
+     "rm -f /tmp/json"},
     {"features", "features"},
     {"dump-conntrack", "dump-conntrack"},
     {"flush-conntrack", "flush-conntrack"},
