@@ -1,18 +1,15 @@
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "dpctl/commands/commands.h"
+#include "dpctl/connection_follow.h"
 #include "dpctl/conntrack_arguments.h"
 #include "dpctl/failure.h"
 #include "dpctl/streamed_list.h"
 #include "netlink/base/status.h"
 #include "netlink/conntrack/connection_text.h"
-#include "netlink/conntrack/events.h"
 
 namespace sluice::dpctl {
 namespace {
 
 using conntrack::Connection;
-using conntrack::ConnectionEvent;
 
 std::string Line(const Session& session, const Connection& connection) {
   if (session.options().json)
@@ -44,64 +41,17 @@ absl::Status RunDump(Session* session, const conntrack::ConnectionMatch& match) 
   return absl::OkStatus();
 }
 
-std::string_view KindName(conntrack::EventKind kind) {
-  constexpr std::string_view kNames[] = {"new", "update", "destroy", "overrun"};
-  return kNames[static_cast<size_t>(kind)];
-}
-
-// One line: `[new] tcp,orig=..`, or an object.
-std::string EventLine(const Session& session, const ConnectionEvent& event) {
-  const bool lost = event.kind == conntrack::EventKind::kOverrun;
-  if (session.options().json) {
-    Json json = {{"event", std::string(KindName(event.kind))}};
-    json["connection"] = lost ? Json() : ConnectionToJson(event.connection);
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  }
-  return absl::StrCat("[", base::ToAbsl(KindName(event.kind)), "] ",
-                      lost ? "events were lost: dump-conntrack tells what there is now"
-                           : Line(session, event.connection));
-}
-
-// A counted limit of lines, or none.
-absl::StatusOr<size_t> CountOf(const Session& session) {
-  const auto text = session.Value("--count");
-  if (!text) return kAnyNumber;
-  uint64_t count = 0;
-  if (!absl::SimpleAtoi(base::ToAbsl(*text), &count) || count == 0)
-    return UsageError(absl::StrCat("--count=", base::ToAbsl(*text), ": expected a number"));
-  return count;
-}
-
-absl::Status Follow(Session* session, const conntrack::ConnectionMatch& match) {
-  SLUICE_ASSIGN_OR_RETURN(const size_t count, CountOf(*session));
-  auto events = conntrack::Events::Open();
-  if (!events.ok()) return Failed("listening for connections", events.status());
-  size_t told = 0;
-  const auto take = [&](const ConnectionEvent& event) {
-    const bool lost = event.kind == conntrack::EventKind::kOverrun;
-    if (told == count || (!lost && !match.Matches(event.connection))) return;
-    session->out().Write(EventLine(*session, event) + "\n");
-    ++told;
-  };
-  constexpr std::chrono::milliseconds kForEver(-1);
-  while (told < count) {
-    const auto received = events->Receive(kForEver, take);
-    if (!received.ok()) return Failed("listening for connections", received.status());
-    SLUICE_RETURN_IF_ERROR(session->out().Flush());
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Run(Session* session) {
   SLUICE_ASSIGN_OR_RETURN(const std::vector<std::string> args, WithoutDatapath(session));
   SLUICE_ASSIGN_OR_RETURN(const conntrack::ConnectionMatch match, ReadConnectionMatch(args));
   if (session->Given("--count") && !session->Given("--events"))
     return UsageError("--count needs --events");
-  return session->Given("--events") ? Follow(session, match) : RunDump(session, match);
+  return session->Given("--events") ? FollowConnections(session, match) : RunDump(session, match);
 }
 
 constexpr CommandOption kOptions[] = {
-    {"--events", "", "follow: tell of connections that begin, change and end"},
+    {"--events", "",
+     "follow: tell of connections that begin, change and end, and of what was missed"},
     {"--count", "N", "with --events: end after N of them"},
 };
 

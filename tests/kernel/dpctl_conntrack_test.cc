@@ -169,6 +169,35 @@ TEST_CASE("dump-conntrack --events follows") {
   CHECK(Has(Fail("dpctl dump-conntrack --events --count=x"), "expected a number"));
 }
 
+TEST_CASE("dump-conntrack --events survives an overrun, and tells what it missed") {
+  const Hosts hosts;
+  // It is stopped while more connections begin than its socket has room for. The one from port 1053
+  // began before and ends meanwhile.
+  constexpr int kMany = 6000;
+  const std::string script =
+      "dpctl dump-conntrack --events ct_nw_proto=17 >/tmp/events & pid=$!; "
+      "until awk '$2 == 12 && $4 == \"00000007\" {found = 1} END {exit !found}' "
+      "/proc/net/netlink; do sleep 0.05; done; "
+      "kill -STOP $pid; dpctl flush-conntrack ct_nw_proto=17,ct_tp_src=1053; "
+      "ip netns exec h1 python3 -c '\n"
+      "import socket\n"
+      "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind((\"10.0.0.1\", 2000))\n"
+      "for port in range(10000, 10000 + " +
+      std::to_string(kMany) +
+      "): u.sendto(b\"x\", (\"10.0.0.2\", port))'; kill -CONT $pid; "
+      "until grep -q overrun /tmp/events; do kill -0 $pid || exit 1; sleep 0.05; done; "
+      "dpctl flush-conntrack ct_nw_proto=17,ct_tp_dst=10000; "
+      "until grep -q 'destroy. .*dport=10000)' /tmp/events; do kill -0 $pid || exit 1; sleep 0.05; "
+      "done; kill $pid; wait $pid";
+  Succeed(script);
+  // Each is told once, as it came or as missed.
+  CHECK(Succeed("grep '^.new' /tmp/events | sed 's/.*sport=2000,dport=//; s/).*//' | sort -u | "
+                "wc -l") == std::to_string(kMany) + "\n");
+  CHECK(Succeed("grep -c '^.new, missed. udp,' /tmp/events") != "0\n");
+  CHECK(Has(Succeed("grep '^.overrun' /tmp/events"), ", 0 changed, "));
+  CHECK(Succeed("grep -c '^.destroy.*sport=1053' /tmp/events") == "1\n");
+}
+
 TEST_CASE("limits of connections by zone") {
   const testing::TwoPorts fixture;
   Succeed("dpctl ct-set-limits dp0 default=100 zone=5,limit=3 zone=7,limit=0");
