@@ -20,8 +20,6 @@ using pipeline::MatchBuilder;
 using pipeline::Needs;
 using enum ActionKind;
 
-constexpr uint64_t kFinal = Kinds({kOutput, kGroup, kResubmit});
-
 // Headers that the kernel's actions do not reach.
 bool IsUnsettable(Needs needs) {
   switch (needs) {
@@ -72,13 +70,13 @@ std::string RandomActions::OfRule(uint8_t table, const MatchBuilder& match) {
   MatchBuilder known = match;
   Context context = {.table = table, .leads_nowhere = table >= options_.tables, .known = &known};
   std::vector<std::string> parts = {List(context, Below(5))};
-  if (Has(kClearActions) && Percent(8)) parts.push_back("clear_actions");
+  if (Has(kClearActions) && Percent(8)) parts.emplace_back("clear_actions");
   if (Has(kWriteActions) && Percent(22)) {
     context.place = kSet;
     parts.push_back(absl::StrCat("write_actions(", List(context, 1 + Below(4)), ")"));
   }
   if (Has(kWriteMetadata) && Percent(12))
-    parts.push_back(Percent(50) ? "write_metadata:1" : "write_metadata:0x12/0xf2");
+    parts.emplace_back(Percent(50) ? "write_metadata:1" : "write_metadata:0x12/0xf2");
   const unsigned next = table + 1U;
   if (Has(kGotoTable) && next < options_.tables && Percent(40))
     parts.push_back(absl::StrCat("goto_table:", next + Below(options_.tables - next)));

@@ -51,7 +51,7 @@ struct RandomPipelineOptions {
 };
 
 struct RandomPipeline {
-  explicit RandomPipeline(uint64_t seed, const RandomPipelineOptions& options = {});
+  explicit RandomPipeline(uint64_t seed, const RandomPipelineOptions& wanted = {});
 
   RandomPipelineOptions options;
   std::vector<std::string> rules, groups;  // the texts

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "agent/pipeline/field_table.h"
@@ -29,7 +30,6 @@ using pipeline::Rule;
 using pipeline::Subfield;
 
 constexpr size_t kVlansAt = offsetof(Fields, vlans), kVlansEnd = offsetof(Fields, eth_type);
-constexpr size_t kTciAt = kVlansAt + offsetof(Fields::Vlan, tci);
 constexpr size_t kLabelsAt = offsetof(Fields, mpls), kLabelsEnd = offsetof(Fields, pad3);
 constexpr size_t kLayer3At = offsetof(Fields, nw_src), kLayer4At = offsetof(Fields, tp_src);
 constexpr size_t kEverythingKnown = sizeof(Fields);
@@ -395,15 +395,21 @@ class Walk {
     return nullptr;
   }
 
-  bool Lives(const Bucket& bucket, GroupType type, size_t depth) const {
+  // `seen`: groups that have been asked already. To ask again would tell nothing new, and take for
+  // ever where they watch each other.
+  bool Lives(const Bucket& bucket, GroupType type, std::set<uint32_t>* seen) const {
     const bool watches =
         bucket.watch_port != pipeline::kPortNone || bucket.watch_group != pipeline::kNoGroup;
     if (!watches) return type != GroupType::kFastFailover;
     if (parts_.ports.Find(bucket.watch_port) != nullptr) return true;
     const Group* watched = FindGroup(bucket.watch_group);
-    if (watched == nullptr || depth > ReferencePipeline::kMaxDepth) return false;
+    if (watched == nullptr || !seen->insert(watched->id).second) return false;
     return std::any_of(watched->buckets.begin(), watched->buckets.end(),
-                       [&](const Bucket& other) { return Lives(other, watched->type, depth + 1); });
+                       [&](const Bucket& other) { return Lives(other, watched->type, seen); });
+  }
+  bool Lives(const Bucket& bucket, GroupType type) const {
+    std::set<uint32_t> seen;
+    return Lives(bucket, type, &seen);
   }
 
   void RunGroup(uint32_t id, uint8_t table) {
@@ -425,7 +431,7 @@ class Walk {
       all.push_back(i);
       const Bucket& bucket = group.buckets[i];
       const bool never = group.type == GroupType::kSelect && bucket.weight == 0;
-      if (!never && Lives(bucket, group.type, 0)) live.push_back(i);
+      if (!never && Lives(bucket, group.type)) live.push_back(i);
     }
     switch (group.type) {
       case GroupType::kAll:
