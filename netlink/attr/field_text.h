@@ -1,6 +1,7 @@
 // The text of fields, both ways. Used by this folder only; text.h is for others.
 #pragma once
 
+#include <bit>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,11 @@
 #include "netlink/attr/text.h"
 
 namespace sluice::attr {
+
+// Whether the lowest byte of a number comes first.
+constexpr bool IsLowFirst(Order order) {
+  return order == Order::kHost && std::endian::native == std::endian::little;
+}
 
 // The fields of a payload, or of each element of an array, without the parentheses. The payload has
 // the row's shape. Returns whether anything was written.

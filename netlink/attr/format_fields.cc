@@ -18,16 +18,21 @@ void AppendDigits(uint64_t value, int base, std::string* out) {
   out->append(digits, static_cast<size_t>(end - digits));
 }
 
-void AppendBigHex(const uint8_t* bytes, size_t size, std::string* out) {
-  const uint8_t* const end = bytes + size;
-  const uint8_t* const first = std::find_if(bytes, end, [](uint8_t byte) { return byte != 0; });
-  if (first == end) {
+void AppendLongHex(const uint8_t* bytes, size_t size, Order order, std::string* out) {
+  const bool low_first = IsLowFirst(order);
+  const auto byte = [&](size_t i) { return bytes[low_first ? size - 1 - i : i]; };
+  size_t i = 0;
+  while (i < size && byte(i) == 0) ++i;
+  if (i == size) {
     out->push_back('0');
     return;
   }
   out->append("0x");
-  AppendDigits(*first, 16, out);
-  base::AppendHex({first + 1, end}, out);
+  AppendDigits(byte(i), 16, out);
+  for (++i; i < size; ++i) {
+    const uint8_t next = byte(i);
+    base::AppendHex({&next, 1}, out);
+  }
 }
 
 // Bits by name: est|trk, the rest as one number; 0 for none.
@@ -169,7 +174,7 @@ void AppendBytes(const Field& field, const uint8_t* bytes, std::string* out) {
     case Format::kIpv6:
       return base::AppendIpv6(bytes, out);
     default:
-      return AppendBigHex(bytes, field.size, out);
+      return AppendLongHex(bytes, field.size, field.order, out);
   }
 }
 

@@ -32,8 +32,8 @@ std::string_view What(Format format) {
   }
 }
 
-// A big-endian number of `size` bytes from decimal or 0x text.
-bool ReadBigHex(std::string_view token, size_t size, uint8_t* out) {
+// A number of `size` bytes from decimal or 0x text.
+bool ReadLongHex(std::string_view token, size_t size, Order order, uint8_t* out) {
   std::string digits;
   if (token.substr(0, 2) == "0x" || token.substr(0, 2) == "0X") {
     digits = token.substr(2);
@@ -49,6 +49,7 @@ bool ReadBigHex(std::string_view token, size_t size, uint8_t* out) {
   const auto bytes = base::FromHex(digits);
   if (!bytes) return false;
   std::copy(bytes->begin(), bytes->end(), out);
+  if (IsLowFirst(order)) std::reverse(out, out + size);
   return true;
 }
 
@@ -117,7 +118,7 @@ class FieldReader {
     if (field_.format == Format::kMac) ok = store(base::ParseMac(token));
     if (field_.format == Format::kIpv4) ok = store(base::ParseIpv4(token));
     if (field_.format == Format::kIpv6) ok = store(base::ParseIpv6(token));
-    if (field_.format == Format::kBigHex) ok = ReadBigHex(token, field_.size, out);
+    if (field_.format == Format::kBigHex) ok = ReadLongHex(token, field_.size, field_.order, out);
     return ok || Reject(token, What(field_.format));
   }
 

@@ -35,7 +35,7 @@ std::string TypeOf(const Field& field) {
     case Format::kIpv6:
       return "IPv6";
     case Format::kBigHex:
-      return absl::StrCat("be", 8 * field.size);
+      return absl::StrCat(field.order == Order::kNetwork ? "be" : "u", 8 * field.size);
     case Format::kPort:
       return "u32, port";
     case Format::kEnum:

@@ -2,6 +2,8 @@
 // back, and where errors stand.
 #include "netlink/attr/text.h"
 
+#include <bit>
+
 #include "absl/strings/str_cat.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
@@ -415,6 +417,16 @@ TEST_CASE("cookies of Open vSwitch have the bytes that its agent gives them") {
     REQUIRE(by_bytes.ok());
     CHECK(base::ToHex(*by_words) == base::ToHex(*by_bytes));
   }
+}
+
+TEST_CASE("labels of connections lie in the host's byte order") {
+  const auto read = attr::ParseSet(ovs::kKeyTable, "ct_label(0x102)", {});
+  REQUIRE(read.ok());
+  ovs::FlowKey key{};
+  REQUIRE_FALSE(ovs::DecodeFlowKey(read->value, &key, nullptr));
+  const bool low_first = std::endian::native == std::endian::little;
+  CHECK(key.ct_labels[low_first ? 0 : 15] == 2);
+  CHECK(key.ct_labels[low_first ? 1 : 14] == 1);
 }
 
 TEST_CASE("the place of an error in a long text fits the columns") {
