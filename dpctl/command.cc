@@ -91,7 +91,9 @@ const Command* FindCommand(std::string_view name) {
 std::string HelpText(const Command& command) {
   std::string text =
       absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",
-                   ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n");
+                   ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n",
+                   command.changes ? "\nIt needs CAP_NET_ADMIN, and --read-only refuses it.\n"
+                                   : "\nIt changes nothing.\n");
   if (!command.options.empty()) {
     absl::StrAppend(&text, "\nOptions of this command:\n");
     for (const CommandOption& option : command.options) {

@@ -43,7 +43,7 @@ constinit const Command kShow = {
     false,
     "Prints datapaths, all of them unless some are named: lookups, flows, masks and ports. -s "
     "adds\n"
-    "the ports' counters. Nothing is changed, and no privilege is needed.",
+    "the ports' counters. No privilege is needed.",
     "  dpctl show\n"
     "  dpctl show -s dp0\n"
     "  dpctl show --json | jq '.datapaths[].lookups.lost'\n",
