@@ -49,7 +49,7 @@ class Follower {
     const auto received = events->Receive(std::chrono::milliseconds(0),
                                           [this](const ConnectionEvent& event) { Take(event); });
     if (!received.ok()) return Failed(kWhat, received.status());
-    return received;
+    return *received;
   }
 
   void Take(const ConnectionEvent& event) {

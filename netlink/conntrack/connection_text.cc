@@ -68,9 +68,12 @@ std::string BitsText(std::span<const attr::Name> names, uint32_t bits) {
 // The number, from the highest byte on, without leading zeros; empty for zero.
 std::string LabelsText(const std::array<uint8_t, 16>& labels) {
   std::string text;
-  for (size_t i = labels.size(); i-- > 0;)
-    if (labels[i] != 0 || !text.empty())
-      absl::StrAppendFormat(&text, text.empty() ? "0x%x" : "%02x", labels[i]);
+  for (size_t i = labels.size(); i-- > 0;) {
+    if (!text.empty())
+      absl::StrAppendFormat(&text, "%02x", labels[i]);
+    else if (labels[i] != 0)
+      absl::StrAppendFormat(&text, "0x%x", labels[i]);
+  }
   return text;
 }
 
