@@ -59,6 +59,7 @@ constexpr const Command* kCommands[] = {
     &kParse,
     &kDiff,
     &kParseActions,
+    &kCompletion,
     &kHelp,
     &kListCommands,
 };
@@ -78,7 +79,31 @@ constexpr std::string_view kOptionsText =
     "  -h, --help          this text, or that of a command\n"
     "  -V, --version       version\n";
 
+// The options of kOptionsText, which is where they are told.
+std::vector<CommandOption> ReadOptions() {
+  std::vector<CommandOption> options;
+  for (std::string_view rest = kOptionsText; !rest.empty();) {
+    const size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end + 1);
+    const size_t name = line.find("--");
+    if (name == std::string_view::npos) continue;
+    const size_t name_end = line.find_first_of(" =", name);
+    const size_t value = line[name_end] == '=' ? name_end + 1 : name_end;
+    const size_t value_end = line.find(' ', value);
+    options.push_back({.name = line.substr(name, name_end - name),
+                       .value = line.substr(value, value_end - value),
+                       .about = line.substr(line.find_first_not_of(' ', value_end))});
+  }
+  return options;
+}
+
 }  // namespace
+
+std::span<const CommandOption> GlobalOptions() {
+  static const std::vector<CommandOption>* options = new std::vector(ReadOptions());
+  return *options;
+}
 
 std::span<const Command* const> Commands() { return kCommands; }
 

@@ -33,6 +33,8 @@ struct Command {
   int error_status = 1;  // exit status of an error; another one where 1 is an answer
 };
 
+// Those that all commands take, as the help text tells them.
+std::span<const CommandOption> GlobalOptions();
 // In the order of the help text.
 std::span<const Command* const> Commands();
 // Null when there is none.

@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "dpctl/command.h"
 #include "dpctl/command_line.h"
+#include "dpctl/completion.h"
 #include "dpctl/failure.h"
 #include "dpctl/output.h"
 
@@ -30,8 +32,19 @@ absl::Status Run(const Invocation& line, Output* out, int* exit_status) {
   return status;
 }
 
+// What the shells' functions ask (completion.h). It is no command: nobody types it.
+bool AsksForCompletion(int argc, char** argv) {
+  return argc > 1 && std::string_view(argv[1]) == "__complete";
+}
+
 int Main(int argc, char** argv) {
   Output out(STDOUT_FILENO);
+  if (AsksForCompletion(argc, argv)) {
+    constexpr unsigned kPatience = 3;  // seconds; a shell waits for it
+    ::alarm(kPatience);
+    PrintCompletion({argv + 2, argv + argc}, &out);
+    return out.Flush().ok() ? 0 : 1;
+  }
   const auto line = ParseCommandLine(argc, argv);
   int exit_status = 0;
   absl::Status status = line.ok() ? Run(*line, &out, &exit_status) : line.status();

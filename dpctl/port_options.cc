@@ -161,6 +161,12 @@ PortSettings DefaultPortSettings(const PortType& type) {
   return settings;
 }
 
+std::vector<std::string_view> PortOptionKeys() {
+  std::vector<std::string_view> keys = {"type", "port_no", "mtu"};
+  for (const OptionRow& row : kRows) keys.push_back(row.key);
+  return keys;
+}
+
 Json TunnelOptions(const route::TunnelSpec& spec, bool all) {
   Json json = Json::object();
   const route::TunnelKindInfo& info = route::InfoOf(spec.kind);

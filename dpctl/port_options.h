@@ -37,6 +37,9 @@ PortSettings DefaultPortSettings(const PortType& type);
 absl::Status ApplyPortOption(const PortOption& option, const PortType& type,
                              PortSettings* settings);
 
+// The keys that some type of port has, and `type`, `port_no`, `mtu`.
+std::vector<std::string_view> PortOptionKeys();
+
 // What a tunnel device has, sorted by key, as ovs-dpctl(8) shows it: what is as usual is left out.
 // With `all`, for JSON, it is not.
 Json TunnelOptions(const route::TunnelSpec& spec, bool all);

@@ -44,6 +44,7 @@ extern const Command kFeatures;
 extern const Command kParse;
 extern const Command kParseActions;
 extern const Command kDiff;
+extern const Command kCompletion;
 extern const Command kHelp;
 extern const Command kListCommands;
 

@@ -285,6 +285,12 @@ void PutIcmp(const TupleMatch& match, Protocol* out) {
 
 }  // namespace
 
+std::vector<std::string_view> MatchFieldNames() {
+  std::vector<std::string_view> names;
+  for (const FieldRow& row : kFields) names.push_back(row.name);
+  return names;
+}
+
 std::string ProtocolName(uint8_t protocol) {
   for (const ProtocolWord& word : kProtocols)
     if (word.number == protocol) return std::string(word.name);

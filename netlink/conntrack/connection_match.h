@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "netlink/conntrack/connection.h"
 
@@ -58,6 +59,9 @@ struct ConnectionMatch {
   // AF_INET or AF_INET6 when all that match are of that family; else 0.
   uint8_t family() const;
 };
+
+// What an argument may name: "zone", "ct_nw_src" and so on.
+std::vector<std::string_view> MatchFieldNames();
 
 // "tcp", or the number for protocols without a word.
 std::string ProtocolName(uint8_t protocol);

@@ -30,6 +30,7 @@ table='
   features probes
   parse offline in_port(2),eth() 1
   parse-actions offline 1,2
+  completion offline bash
   help offline
   list-commands offline
   add-dp changes dp1
@@ -151,6 +152,17 @@ while read -r name changes; do
 done < <(dpctl list-commands --json | python3 -c '
 import json, sys
 for command in json.load(sys.stdin)["commands"]: print(command["name"], command["changes"])')
+
+# What the shells ask.
+completes() { "$@" dpctl __complete bash "$asked" dp0 "$word" && grep -q "$expected" "$work/out"; }
+while read -r asked word expected; do
+  check "completion of $asked: only reads" completes only_reads
+  check "completion of $asked: needs no privilege" completes quietly nobody
+done <<'END'
+del-if v v1
+del-meter meter= meter=1
+add-flow in_port( in_port(v1
+END
 
 # What the check is worth: it sees a command that changes something.
 sees_a_change() { ! only_reads dpctl mod-flow dp0 "$flow" 1 2>/dev/null; }

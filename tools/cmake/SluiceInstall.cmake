@@ -72,6 +72,14 @@ foreach(program ${programs})
   endif()
 endforeach()
 
+# Where the shells look by themselves.
+install(FILES dpctl/completions/dpctl.bash RENAME dpctl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES dpctl/completions/dpctl.zsh RENAME _dpctl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+install(FILES dpctl/completions/dpctl.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+
 foreach(section 1 5 8)
   file(GLOB pages CONFIGURE_DEPENDS docs/man/*.${section})
   if(pages)
