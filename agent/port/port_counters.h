@@ -16,6 +16,9 @@ struct PortCounters {
   base::Counter& datapaths_made = Counters::Get("datapath_created", "Datapaths created.");
   base::Counter& datapaths_lost = Counters::Get(
       "datapath_lost", "Times that a datapath of ours was deleted by others or could not be had.");
+  base::Counter& unanswered =
+      Counters::Get("datapath_unanswered",
+                    "Times that the kernel did not say how a datapath is: it was left as it is.");
   base::Counter& reasserted =
       Counters::Get("datapath_reasserted",
                     "Times that features and upcall pids were set again as others had, or may "

@@ -74,9 +74,11 @@ void PortManager::Reconcile() {
 bool PortManager::Observe(std::vector<ovs::Vport>* vports) {
   absl::StatusOr<std::vector<ovs::Vport>> listed = kernel_->ListPorts(dp_ifindex_);
   if (!listed.ok()) {
-    LoseDatapath(std::string(listed.status().message()));
+    CannotAsk(listed.status());
     return false;
   }
+  if (!datapath_problem_.empty()) spdlog::info("{}: the datapath is there again", bridge_);
+  datapath_problem_.clear();
   *vports = *std::move(listed);
   unmanaged_.clear();
   for (Entry& entry : entries_) {

@@ -106,6 +106,7 @@ class PortManager {
   };
 
   bool EnsureDatapath();
+  void CannotAsk(const absl::Status& status);
   void LoseDatapath(std::string problem);
   void Reassert();
   // Compares with the kernel's list; false when that cannot be had.

@@ -19,7 +19,8 @@ constexpr base::MonotonicMs kFirstRetryMs = 50;
 bool PortManager::EnsureDatapath() {
   absl::StatusOr<ovs::Datapath> datapath = kernel_->GetDatapath(bridge_);
   bool is_new = false;
-  if (!datapath.ok() && base::ErrnoOf(datapath.status()) == ENODEV) {
+  const bool there_is_none = base::ErrnoOf(datapath.status()) == ENODEV;
+  if (there_is_none) {
     datapath = kernel_->CreateDatapath({.name = bridge_,
                                         .user_features = OVS_DP_F_UNALIGNED | OVS_DP_F_VPORT_PIDS,
                                         .upcall_pid = 0,
@@ -35,7 +36,11 @@ bool PortManager::EnsureDatapath() {
     }
   }
   if (!datapath.ok()) {
-    LoseDatapath(std::string(datapath.status().message()));
+    if (there_is_none) {
+      LoseDatapath(std::string(datapath.status().message()));
+    } else {
+      CannotAsk(datapath.status());
+    }
     return false;
   }
   if (datapath->ifindex != dp_ifindex_) {
@@ -51,9 +56,20 @@ bool PortManager::EnsureDatapath() {
   } else if (!kernel_->IsDispatchInForce(*datapath)) {
     reassert_ = blame_others_ = true;
   }
-  if (!datapath_problem_.empty()) spdlog::info("{}: the datapath is there again", bridge_);
-  datapath_problem_.clear();
   return true;
+}
+
+// Only when the kernel says that there is none is there none. Else, as when it is short of memory
+// or an answer was lost, the datapath forwards on as it is, and is asked again.
+void PortManager::CannotAsk(const absl::Status& status) {
+  const bool gone = base::ErrnoOf(status) == ENODEV || absl::IsUnavailable(status);
+  if (gone || dp_ifindex_ == 0) return LoseDatapath(std::string(status.message()));
+  Count().unanswered.Add();
+  if (status.message() != datapath_problem_)
+    spdlog::warn("{}: cannot look at the datapath, which is left as it is; trying on: {}", bridge_,
+                 base::FromAbsl(status.message()));
+  datapath_problem_ = std::string(status.message());
+  WakeAt(clock_->Now() + kDatapathRetryMs);
 }
 
 void PortManager::LoseDatapath(std::string problem) {

@@ -17,6 +17,7 @@ class FakeKernel final : public PortKernel {
  public:
   absl::StatusOr<ovs::Datapath> GetDatapath(std::string_view) override {
     if (!module) return absl::UnavailableError("no module");
+    if (get_error != 0) return base::KernelError(get_error, "datapath get");
     if (dp_ifindex == 0) return base::KernelError(ENODEV, "datapath get");
     ovs::Datapath datapath;
     datapath.ifindex = dp_ifindex;
@@ -41,6 +42,7 @@ class FakeKernel final : public PortKernel {
   std::vector<uint32_t> PidsForPort() const override { return {11, 12}; }
 
   absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int) override {
+    if (list_error != 0) return base::KernelError(list_error, "vport dump");
     std::vector<ovs::Vport> out;
     for (const auto& [number, vport] : ports) out.push_back(vport);
     return out;
@@ -77,6 +79,8 @@ class FakeKernel final : public PortKernel {
 
   bool module = true;
   bool in_force = false;
+  int get_error = 0;
+  int list_error = 0;
   int create_error = 0;
   int add_error = 0;
   int dp_ifindex = 0;
@@ -316,6 +320,44 @@ TEST_CASE("without a module there is no datapath, until it is back") {
   CHECK(lab.manager.datapath_problem().empty());
   CHECK(lab.sink.ifindexes == std::vector<int>{7, 0, 8});
   CHECK(lab.State("a") == PortState::kUp);
+}
+
+TEST_CASE("a kernel that cannot answer now has not lost the datapath") {
+  Lab lab({{.name = "a"}});
+  lab.AddLink(5, "a");
+  lab.manager.Reconcile();
+  const int changes = lab.sink.changes;
+  for (int* error : {&lab.kernel.get_error, &lab.kernel.list_error}) {
+    for (int number : {ENOMEM, ENOBUFS, ETIMEDOUT, EPERM}) {
+      *error = number;
+      lab.manager.Reconcile();
+      CHECK_FALSE(lab.manager.datapath_problem().empty());
+      CHECK(lab.State("a") == PortState::kUp);
+      CHECK(lab.manager.deadline() == lab.clock.Now() + PortManager::kDatapathRetryMs);
+    }
+    *error = 0;
+    lab.Wait(PortManager::kDatapathRetryMs);
+    CHECK(lab.manager.datapath_problem().empty());
+    CHECK_FALSE(lab.manager.deadline());
+  }
+  CHECK(lab.sink.changes == changes);
+  CHECK(lab.sink.ifindexes == std::vector<int>{7});
+
+  lab.kernel.list_error = ENODEV;  // it went between the two questions
+  lab.manager.Reconcile();
+  CHECK(lab.State("a") == PortState::kAbsent);
+  CHECK(lab.sink.ifindexes == std::vector<int>{7, 0});
+}
+
+TEST_CASE("a datapath that is gone and cannot be made again is lost") {
+  Lab lab({{.name = "a"}});
+  lab.AddLink(5, "a");
+  lab.manager.Reconcile();
+  lab.kernel.dp_ifindex = 0;
+  lab.kernel.create_error = ENOMEM;
+  lab.manager.Reconcile();
+  CHECK(lab.State("a") == PortState::kAbsent);
+  CHECK(lab.sink.ifindexes == std::vector<int>{7, 0});
 }
 
 TEST_CASE("a device that has the datapath's name is a problem that is told") {
