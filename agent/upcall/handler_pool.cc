@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -26,12 +27,18 @@ struct PoolCounters {
   base::Counter& malformed =
       base::Counters::Get("upcall_malformed", "Messages that are no upcall: dropped.");
   base::Counter& receive_errors =
-      base::Counters::Get("upcall_receive_errors", "Failures to receive other than overruns.");
+      base::Counters::Get("upcall_receive_errors",
+                          "Failures to receive other than overruns: each makes a handler pause.");
 };
 
 PoolCounters& Count() {
   static PoolCounters counters;
   return counters;
+}
+
+// How long to leave a socket alone that has failed so many times in a row: 1, 2, 4 ... 1024 ms.
+std::chrono::milliseconds Pause(unsigned failures) {
+  return std::chrono::milliseconds(1 << std::min(failures - 1, 10u));
 }
 
 }  // namespace
@@ -79,23 +86,32 @@ void HandlerPool::Stop() {
 }
 
 void HandlerPool::Run(Handler* handler) {
+  unsigned failures = 0;  // in a row
   for (;;) {
-    pollfd fds[] = {{handler->socket.fd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0 && errno != EINTR) Count().receive_errors.Add();
-    if (fds[1].revents != 0) return;
-    HandleBatch(handler);
+    pollfd fds[] = {{stop_.get(), POLLIN, 0}, {handler->socket.fd(), POLLIN, 0}};
+    const bool pausing = failures > 0;
+    const int ready =
+        pausing ? poll(fds, 1, static_cast<int>(Pause(failures).count())) : poll(fds, 2, -1);
+    if (ready >= 0 && fds[0].revents != 0) return;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready >= 0 && HandleBatch(handler)) {
+      failures = 0;
+    } else {
+      ++failures;
+      Count().receive_errors.Add();
+    }
   }
 }
 
-void HandlerPool::HandleBatch(Handler* handler) {
+bool HandlerPool::HandleBatch(Handler* handler) {
   const socket::ReceiveResult result =
       handler->socket.Receive(&handler->buffers, std::chrono::milliseconds(0));
   if (result.outcome == ReceiveOutcome::kOverrun) {
     handler->overruns.fetch_add(1, std::memory_order_relaxed);
-    return Count().overruns.Add();
+    Count().overruns.Add();
+    return true;
   }
-  if (result.outcome == ReceiveOutcome::kFailed) return Count().receive_errors.Add();
-  if (result.outcome != ReceiveOutcome::kReceived) return;
+  if (result.outcome != ReceiveOutcome::kReceived) return result.outcome != ReceiveOutcome::kFailed;
   uint64_t upcalls = 0, malformed = 0;
   for (size_t i = 0; i < handler->buffers.size(); ++i) {
     if (handler->buffers.truncated(i)) {
@@ -119,6 +135,7 @@ void HandlerPool::HandleBatch(Handler* handler) {
   Count().upcalls.Add(upcalls);
   Count().batches.Add();
   if (malformed > 0) Count().malformed.Add(malformed);
+  return true;
 }
 
 std::vector<uint32_t> HandlerPool::pids() const {

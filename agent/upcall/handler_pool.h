@@ -3,6 +3,7 @@
 // Handlers share nothing: each has a socket, buffers and a processor of its own. A handler receives
 // a batch (recvmmsg), decodes each upcall in place and hands it to its processor, then lets that
 // finish the batch. Losses are counted: overruns of the socket, truncated and malformed messages.
+// A socket that fails is left alone for a while, longer each time, up to a second.
 //
 //   auto pool = HandlerPool::Create(options, [&](unsigned) { return MakeProcessor(); });
 //   Dispatch dispatch(mode, pool->pids(), PossibleCpus());
@@ -71,7 +72,8 @@ class HandlerPool {
   struct Handler;
   HandlerPool() = default;
   void Run(Handler* handler);
-  void HandleBatch(Handler* handler);
+  // False when the socket failed.
+  bool HandleBatch(Handler* handler);
 
   std::vector<std::unique_ptr<Handler>> handlers_;
   base::UniqueFd stop_;  // eventfd
