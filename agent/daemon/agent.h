@@ -69,6 +69,7 @@ class Agent {
 
   void OnSignals();
   void OnTick();
+  void TellOverruns();
   void OnLinkEvents();
   void OnOvsEvents();
   void OnOvsMessage(const socket::Event& event);
@@ -108,6 +109,9 @@ class Agent {
   std::unique_ptr<control::Server> server_;
   Timer* deadline_timer_ = nullptr;
   port::RateLimit receive_errors_{10'000};
+  port::RateLimit overruns_{10'000};
+  port::RateLimit upcall_overruns_{10'000};
+  uint64_t upcall_overruns_told_ = 0;
   bool running_ = false;  // the revalidator's thread is
 };
 

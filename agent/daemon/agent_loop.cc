@@ -83,6 +83,19 @@ void Agent::OnSignals() {
 
 void Agent::OnTick() {
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->ports().Check();
+  TellOverruns();
+}
+
+// Handlers count, as they have no time to tell.
+void Agent::TellOverruns() {
+  uint64_t overruns = 0;
+  for (const upcall::HandlerStats& stats : handlers_->stats()) overruns += stats.overruns;
+  if (overruns == upcall_overruns_told_ || !upcall_overruns_.Allow(clock_.Now())) return;
+  spdlog::warn(
+      "upcalls were lost {} times since the last such line, as a handler's socket was full: their "
+      "packets were dropped (see `lost` of dpctl show)",
+      overruns - upcall_overruns_told_);
+  upcall_overruns_told_ = overruns;
 }
 
 void Agent::MarkDirty(BridgeRuntime* bridge) {
@@ -108,10 +121,13 @@ BridgeRuntime* Agent::FindBridge(int dp_ifindex, std::string_view name) {
 void Agent::OnLinkEvents() {
   bool overrun = false;
   const auto take = [&](const route::LinkEvent& event) {
+    // A device that was renamed is missed under its old name.
+    const route::Link* known = links_.Find(event.link.ifindex);
+    const std::string old_name = known == nullptr ? event.link.name : known->name;
     overrun |= !links_.Apply(event);
     for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
-      if (bridge->config().name == event.link.name || bridge->ports().Wants(event.link.name))
-        MarkDirty(bridge.get());
+      for (const std::string& name : {old_name, event.link.name})
+        if (bridge->config().name == name || bridge->ports().Wants(name)) MarkDirty(bridge.get());
   };
   for (int i = 0; i < kMaxBatches; ++i) {
     const absl::StatusOr<size_t> received = link_events_->Receive(take);
@@ -119,7 +135,11 @@ void Agent::OnLinkEvents() {
       spdlog::error("cannot receive link events: {}", base::FromAbsl(received.status().message()));
     if (!received.ok() || *received == 0) break;
   }
-  if (overrun) RefreshLinks();
+  if (overrun) {
+    if (overruns_.Allow(clock_.Now()))
+      spdlog::warn("events of links were lost, as the socket was full: looking at all links anew");
+    RefreshLinks();
+  }
 }
 
 void Agent::RefreshLinks() {
@@ -145,6 +165,9 @@ void Agent::OnOvsEvents() {
 }
 
 void Agent::OnOvsMessage(const socket::Event& event) {
+  if (event.kind == socket::EventKind::kOverrun && overruns_.Allow(clock_.Now()))
+    spdlog::warn(
+        "events of datapaths were lost, as the socket was full: looking at all bridges anew");
   if (event.kind != socket::EventKind::kMessage)
     return OnChangeOutside(/*may_have_set=*/event.kind == socket::EventKind::kOverrun);
   if (event.message.port == kernel_->port_id()) return;  // our own doing

@@ -120,6 +120,20 @@ TEST_CASE("sluiced: ports come and go with their devices") {
   CHECK(hosts.Ping(0, 1));  // by the flows that it left
 }
 
+TEST_CASE("sluiced: a port whose device is renamed is gone, and comes back with the name") {
+  Hosts hosts;
+  Daemon daemon(Config("auto"));
+  REQUIRE(daemon.PortIs("v1", "up"));
+  // That v2 is gone is known when all that was before it is: then only the new name is news.
+  REQUIRE(Shell("ip link set v1 down && ip link del v2") == 0);
+  REQUIRE(daemon.PortIs("v2", "absent"));
+  REQUIRE(Shell("ip link set v1 name other") == 0);
+  CHECK(daemon.PortIs("v1", "absent"));
+  REQUIRE(Shell("ip link set other name v1 && ip link set v1 up") == 0);
+  CHECK(daemon.PortIs("v1", "up"));
+  CHECK(hosts.Ping(0, 1));
+}
+
 TEST_CASE("sluiced: what another program sets is set back") {
   for (const char* dispatch : {"per-cpu", "per-port"}) {
     CAPTURE(dispatch);
