@@ -77,11 +77,12 @@ new_flows() {
   (($(counter upcall_received) >= before + 6))
 }
 
+# counter NAME: its value; one that was never needed is not there yet, and is 0.
 counter() { control --json counters --all | python3 -c '
 import json, sys
 counters = json.load(sys.stdin)
 counters = counters.get("counters", counters)
-print(next(c["value"] for c in counters if c["name"] == sys.argv[1]))' "$1"; }
+print(next((c["value"] for c in counters if c["name"] == sys.argv[1]), 0))' "$1"; }
 
 finish() {
   [[ -z $daemon ]] || kill "$daemon" 2>/dev/null
