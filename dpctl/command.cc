@@ -33,6 +33,7 @@ constexpr const Command* kCommands[] = {
     &kAddFlows,
     &kModFlows,
     &kDelFlows,
+    &kRebind,
     // connections
     &kDumpConntrack,
     &kFlushConntrack,
@@ -122,7 +123,9 @@ std::string HelpText(const Command& command) {
   if (!command.options.empty()) {
     absl::StrAppend(&text, "\nOptions of this command:\n");
     for (const CommandOption& option : command.options) {
-      std::string left(option.name);
+      std::string left(option.letter);
+      if (!left.empty()) left += ", ";
+      left += option.name;
       if (!option.value.empty()) left += "=" + std::string(option.value);
       absl::StrAppendFormat(&text, "  %-21s %s\n", left, ToAbsl(option.about));
     }

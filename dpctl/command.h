@@ -18,6 +18,7 @@ struct CommandOption {
   std::string_view name;   // "--port"
   std::string_view value;  // what it takes, as the help text shows it: "PORT"; empty for a flag
   std::string_view about;
+  std::string_view letter{};  // a short form: "-n"
 };
 
 struct Command {

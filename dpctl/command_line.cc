@@ -31,11 +31,13 @@ void AddOptions(CLI::App* app, Options* options) {
 void AddOwnOptions(CLI::App* app, const Command& command, CommandOptions* given) {
   for (const CommandOption& option : command.options) {
     const std::string name(option.name);
+    const std::string names =
+        option.letter.empty() ? name : std::string(option.letter) + "," + name;
     if (option.value.empty())
-      app->add_flag_callback(name, [given, name] { (*given)[name]; });
+      app->add_flag_callback(names, [given, name] { (*given)[name]; });
     else
       app->add_option_function<std::string>(
-             name, [given, name](const std::string& value) { (*given)[name] = value; })
+             names, [given, name](const std::string& value) { (*given)[name] = value; })
           ->take_last();
   }
 }

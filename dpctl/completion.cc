@@ -89,6 +89,8 @@ class Gatherer {
     constexpr Meaning kMeanings[] = {
         {"DP", &Gatherer::Datapaths},
         {"IFACE", &Gatherer::Interfaces},
+        {"FROM", &Gatherer::Interfaces},
+        {"TO", &Gatherer::Interfaces},
         {"PORTNO", &Gatherer::Nothing},
         {"FLOW", &Gatherer::Flow},
         {"ACTIONS", &Gatherer::Actions},

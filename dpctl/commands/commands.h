@@ -20,6 +20,7 @@ extern const Command kDumpFlows;
 extern const Command kAddFlows;
 extern const Command kModFlows;
 extern const Command kDelFlows;
+extern const Command kRebind;
 extern const Command kDumpConntrack;
 extern const Command kFlushConntrack;
 extern const Command kCtStatsShow;

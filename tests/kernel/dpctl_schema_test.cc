@@ -43,6 +43,8 @@ constexpr Case kCases[] = {
      "-t 20 monitor & until test -s /tmp/json; do dpctl add-dp probe; dpctl del-dp probe; done; "
      "kill $!; wait",
      "rm -f /tmp/json"},
+    {"rebind", "rebind -n dp0 7 int0"},
+    {"rebind", "rebind dp0 7 int0 && dpctl rebind dp0 int0 7 >/dev/null"},
     {"features", "features"},
     {"dump-conntrack", "dump-conntrack"},
     {"flush-conntrack", "flush-conntrack"},

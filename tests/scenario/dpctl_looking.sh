@@ -44,6 +44,7 @@ table='
   add-flows changes dp0 FLOWS
   mod-flows changes dp0 FLOWS
   del-flows changes dp0
+  rebind changes dp0 2 1
   cache-set-size changes dp0 masks-cache 512
   flush-conntrack changes zone=5
   ct-set-limits changes dp0 zone=5,limit=10
