@@ -54,6 +54,7 @@ constexpr const Command* kCommands[] = {
     // packets
     &kExecute,
     &kMonitor,
+    &kTop,
     &kSamples,
     // the kernel, and this program
     &kFeatures,

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "dpctl/flow_arguments.h"
 #include "dpctl/follow.h"
+#include "dpctl/known_ports.h"
 #include "dpctl/meter_arguments.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/family_request.h"
@@ -13,20 +14,6 @@
 
 namespace sluice::dpctl {
 namespace {
-
-// Names of ports as far as they were told; asks nobody.
-class WatchedNames final : public attr::PortNames {
- public:
-  explicit WatchedNames(const std::map<uint32_t, ovs::Vport>* ports) : ports_(ports) {}
-  std::string_view NameOf(uint32_t port) const override {
-    const auto found = ports_->find(port);
-    return found == ports_->end() ? std::string_view() : found->second.name;
-  }
-  std::optional<uint32_t> NumberOf(std::string_view /*name*/) const override { return {}; }
-
- private:
-  const std::map<uint32_t, ovs::Vport>* ports_;
-};
 
 // Commands of datapaths, ports and flows have the same numbers; those of meters are others.
 std::string_view WordFor(std::string_view family, uint8_t command) {
@@ -190,7 +177,7 @@ absl::Status EventReport::TakeFlow(const socket::Message& message, Line line) {
   SLUICE_ASSIGN_OR_RETURN(const ovs::FlowView flow, ovs::ParseFlow(message));
   static const std::map<uint32_t, ovs::Vport> kNone;
   const auto watched = state_.find(line.dp_ifindex);
-  const WatchedNames names(watched == state_.end() ? &kNone : &watched->second.ports);
+  const KnownPorts names(watched == state_.end() ? &kNone : &watched->second.ports);
   const ovs::FlowTextOptions text{.verbose = options_.verbose,
                                   .ports = options_.names ? &names : nullptr,
                                   .now = base::SystemClock().Now()};

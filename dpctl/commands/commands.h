@@ -41,6 +41,7 @@ extern const Command kMeterFeatures;
 extern const Command kExecute;
 extern const Command kSamples;
 extern const Command kMonitor;
+extern const Command kTop;
 extern const Command kFeatures;
 extern const Command kParse;
 extern const Command kParseActions;

@@ -43,6 +43,9 @@ constexpr Case kCases[] = {
      "-t 20 monitor & until test -s /tmp/json; do dpctl add-dp probe; dpctl del-dp probe; done; "
      "kill $!; wait",
      "rm -f /tmp/json"},
+    {"top", "top -d 0.1 -n 2 dp0"},
+    {"top", "top -d 0.1 -n 1 --panel=masks dp0"},
+    {"top", "top -d 0.1 -n 1 --panel=ports dp0"},
     {"rebind", "rebind -n dp0 7 int0"},
     {"rebind", "rebind dp0 7 int0 && dpctl rebind dp0 int0 7 >/dev/null"},
     {"features", "features"},

@@ -26,6 +26,7 @@ table='
   ct-get-limits looks dp0
   ct-timeout-list reads
   monitor follows
+  top looks -n 1 -d 0.1 dp0
   samples follows
   features probes
   parse offline in_port(2),eth() 1
