@@ -1,8 +1,10 @@
 #include "netlink/conntrack/connection_text.h"
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "netlink/attr/json.h"
@@ -62,6 +64,15 @@ std::string BitsText(std::span<const attr::Name> names, uint32_t bits) {
     bits &= ~name.value;
   }
   if (bits != 0) absl::StrAppendFormat(&text, "%s0x%x", text.empty() ? "" : "|", bits);
+  return text;
+}
+
+// A name that a kernel module chose, without what would end the line.
+std::string OnOneLine(std::string_view name) {
+  std::string text(name);
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return !absl::ascii_isprint(static_cast<unsigned char>(c)); }, '?');
   return text;
 }
 
@@ -188,7 +199,8 @@ void AppendConnection(const Connection& connection, const ConnectionTextOptions&
   if (const std::string labels = LabelsText(connection.labels); !labels.empty())
     absl::StrAppend(out, ",labels=", labels);
   AppendProtocolInfo(connection, options.verbose, out);
-  if (connection.Has(CTA_HELP)) absl::StrAppend(out, ",helper=", ToAbsl(connection.helper.name()));
+  if (connection.Has(CTA_HELP))
+    absl::StrAppend(out, ",helper=", OnOneLine(connection.helper.name()));
   if (!options.verbose) return;
   if (connection.Has(CTA_TUPLE_MASTER)) {
     out->append(",parent=(");

@@ -74,6 +74,10 @@ TEST_CASE("conntrack text: what nobody knows is kept and shown") {
         std::string(kPlain) + ",id=0,status=,ct_attr63(ab cd)");
 }
 
+TEST_CASE("conntrack text: a helper's name does not end the line") {
+  CHECK(Text("0c0005800800010066740a00") == std::string(kPlain) + ",helper=ft?");
+}
+
 TEST_CASE("conntrack: malformed messages are told and counted") {
   const auto counter = [] {
     return base::Counters::Get("conntrack_malformed_messages", "").value();

@@ -111,7 +111,7 @@ TEST_CASE("arguments are completed as the usage line has them") {
 
 TEST_CASE("usage lines are read") {
   using Slots = std::vector<UsageSlot>;
-  CHECK(UsageSlots("") == Slots{});
+  CHECK(UsageSlots("").empty());
   CHECK(UsageSlots("[-s] [--names|--no-names] [DP]...") == Slots{{{"DP"}, true, true}});
   CHECK(UsageSlots("[DP] FILE|-") == Slots{{{"DP"}, true, false}, {{"FILE", "-"}, false, false}});
   CHECK(UsageSlots("DP IFACE[,type=T][,KEY=VALUE]...") ==
