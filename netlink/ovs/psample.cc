@@ -8,6 +8,7 @@
 #include "netlink/base/status.h"
 #include "netlink/ovs/family_request.h"
 #include "netlink/ovs/flow_key.h"
+#include "netlink/ovs/tables.h"
 
 namespace sluice::ovs {
 namespace {

@@ -24,8 +24,6 @@ namespace sluice::ovs {
 inline constexpr char kPsampleFamily[] = "psample";
 inline constexpr char kPsamplePackets[] = "packets";
 
-extern const attr::Table kPsamplePacketTable;  // PSAMPLE_ATTR_*
-
 struct Sample {
   uint32_t group = 0;
   uint32_t sequence = 0;  // counts the group's samples: a gap tells how many were lost
