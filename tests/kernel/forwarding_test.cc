@@ -140,6 +140,7 @@ class Agent {
 
   void Round() { revalidator_->RunRound(); }
   socket::Client& client() { return client_; }
+  std::vector<uint32_t> pids() const { return pool_->pids(); }
   int ifindex() const { return ifindex_; }
   bridge::Bridge& bridge() { return *bridge_; }
   const std::vector<pipeline::BridgePort>& ports() const { return ports_; }
@@ -260,6 +261,93 @@ TEST_CASE("flows of an agent that is gone are adopted, addresses and all") {
   CHECK(second.bridge().macs().size() == addresses);
   CHECK(Hosts::Ping(1, "10.9.0.3"));
   second.DeleteDatapath();
+}
+
+TEST_CASE("flows of other programs teach addresses when they are adopted, where they tell of one") {
+  Hosts hosts;
+  ShiftedClock clock;
+  { Agent first(DispatchMode::kPerCpu, &clock); }
+  socket::Client client = *socket::Client::Open(NETLINK_GENERIC);
+  const auto put = [&client](const char* text, const char* actions) {
+    const auto key = attr::ParseSet(ovs::kKeyTable, text, {});
+    const auto list = attr::ParseList(ovs::kActionTable, actions, {});
+    REQUIRE_OK(key);
+    REQUIRE_OK(list);
+    const auto datapath = ovs::Datapaths(&client).Get("lab");
+    REQUIRE_OK(datapath);
+    REQUIRE_OK(ovs::Flows(&client).Put(datapath->ifindex,
+                                       {.key = key->value, .mask = key->mask, .actions = *list}));
+  };
+  put("recirc_id(0),in_port(3),eth(src=0a:00:00:00:00:77,dst=0a:00:00:00:00:01)", "1");
+  put("recirc_id(0),in_port(2),eth(src=0a:00:00:00:00:78/ff:ff:ff:ff:ff:00,dst=0a:00:00:00:00:01)",
+      "1");
+  put("recirc_id(0),in_port(9),eth(src=0a:00:00:00:00:79,dst=0a:00:00:00:00:01)",
+      "1");  // no port of ours
+  Rise removed("revalidator_foreign_deleted");
+  Agent second(DispatchMode::kPerCpu, &clock);
+  const auto port_of = [&second](const char* mac) {
+    return second.bridge().FindPort(0, *base::ParseMac(mac));
+  };
+  CHECK(port_of("0a:00:00:00:00:77") == 3u);
+  CHECK_FALSE(port_of("0a:00:00:00:00:78"));
+  CHECK_FALSE(port_of("0a:00:00:00:00:79"));
+  CHECK(removed.value() == 3);  // they have no UFID, or do what we would not
+  second.DeleteDatapath();
+}
+
+TEST_CASE("upcalls of userspace() actions are counted, and neither answered nor learned from") {
+  const DispatchMode mode = GENERATE(DispatchMode::kPerCpu, DispatchMode::kPerPort);
+  CAPTURE(upcall::ToString(mode));
+  Hosts hosts;
+  ShiftedClock clock;
+  Agent agent(mode, &clock);
+  const auto key = attr::ParseSet(ovs::kKeyTable, "in_port(1),eth(),eth_type(0x88b5)", {});
+  const auto actions = attr::ParseList(
+      ovs::kActionTable, absl::StrCat("userspace(pid=", agent.pids()[0], ",userdata(0a0b)),2"), {});
+  REQUIRE_OK(key);
+  REQUIRE_OK(actions);
+  REQUIRE_OK(
+      ovs::Flows(&agent.client())
+          .Put(agent.ifindex(), {.key = key->value, .mask = key->mask, .actions = *actions}));
+  Rise ignored("upcall_foreign_actions"), executed("install_executes");
+  REQUIRE(
+      Shell("ip netns exec h1 python3 -c 'import socket\n"
+            "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n"
+            "s.bind((\"eth0\", 0))\n"
+            "s.send(bytes.fromhex(\"0a00000000020a000000007788b5\") + bytes(46))'"));
+  // Another thread counts: there is nothing to wait on but the counter.
+  for (int i = 0; i < 1000 && ignored.value() == 0; ++i) Shell("sleep 0.01");
+  CHECK(ignored.value() == 1);
+  CHECK_FALSE(agent.bridge().FindPort(0, *base::ParseMac("0a:00:00:00:00:77")));
+  for (const std::string& text : agent.FlowTexts())
+    CHECK_FALSE(absl::StrContains(text, "0a:00:00:00:00:77"));
+  agent.DeleteDatapath();
+}
+
+TEST_CASE("a flow whose change the kernel refuses is changed in a later round") {
+  Hosts hosts;
+  ShiftedClock clock;
+  Agent agent(DispatchMode::kPerCpu, &clock);
+  CHECK(Hosts::Ping(1, "10.9.0.2"));
+  const std::string flood =
+      "recirc_id(0),in_port(1),eth(src=0a:00:00:00:00:01,dst=ff:ff:ff:ff:ff:ff) actions:";
+  agent.HasFlow(flood + "2,3");
+  auto ports = agent.ports();
+  ports[2].port_no = 70'000;  // past what the kernel has numbers for
+  agent.bridge().SetPorts(ports);
+  Rise errors("revalidator_change_errors"), modified("revalidator_modified");
+  agent.Round();
+  CHECK(errors.value() >= 1);
+  agent.HasFlow(flood + "2,3");  // as it was
+
+  ports.erase(ports.begin() + 2);
+  agent.bridge().SetPorts(ports);
+  const uint64_t before = errors.value();
+  agent.Round();
+  CHECK(errors.value() == before);
+  CHECK(modified.value() >= 2);
+  agent.HasFlow(flood + "2");
+  agent.DeleteDatapath();
 }
 
 TEST_CASE("VLANs: access ports are separate, trunks carry tags") {
