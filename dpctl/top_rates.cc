@@ -63,10 +63,10 @@ void CompareDatapath(const TopSample* before, const TopSample& now, const Compar
   report->missed = comparison.PerSecond(a.n_missed, b.n_missed);
   report->lost = comparison.PerSecond(a.n_lost, b.n_lost);
   const ovs_dp_megaflow_stats &c = old.megaflow_stats, &d = now.datapath.megaflow_stats;
-  const double packets = report->hit + report->missed;
-  if (packets <= 0) return;
-  report->masks_per_packet = comparison.PerSecond(c.n_mask_hit, d.n_mask_hit) / packets;
-  report->cached = comparison.PerSecond(c.n_cache_hit, d.n_cache_hit) / packets;
+  const auto packets = static_cast<double>(Grown(a.n_hit, b.n_hit) + Grown(a.n_missed, b.n_missed));
+  if (before == nullptr || packets == 0) return;
+  report->masks_per_packet = static_cast<double>(Grown(c.n_mask_hit, d.n_mask_hit)) / packets;
+  report->cached = static_cast<double>(Grown(c.n_cache_hit, d.n_cache_hit)) / packets;
 }
 
 void CompareFlows(const TopSample* before, const TopSample& now, const Comparison& comparison,

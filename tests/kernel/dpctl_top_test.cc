@@ -96,7 +96,10 @@ TEST_CASE("without a terminal: lines, and JSON") {
     const double idle = json["flows"][1]["packets_per_second"];
     CHECK(busy > 5 * idle);
     CHECK(json["hit_per_second"] > 0.5 * busy);
-    CHECK(json["masks_per_packet"] == 1);
+    // The kernel's counters are read one after the other.
+    const double masks = json["masks_per_packet"];
+    CHECK(masks > 0.8);
+    CHECK(masks < 1.2);
   }
   CHECK(documents == 2);
   CHECK(Has(Succeed("dpctl top -n 1 -d 0.1 --panel=ports"), " 1 veth0 (netdev)\n"));
