@@ -99,6 +99,8 @@ class Gatherer {
         {"A", &Gatherer::Files},
         {"B", &Gatherer::Files},
         {"COMMAND", &Gatherer::Commands},
+        {"FROM", &Gatherer::Interfaces},
+        {"TO", &Gatherer::Interfaces},
         {"METER", &Gatherer::Meter},
         {"ORIG", &Gatherer::ConnectionFields},
         {"REPLY", &Gatherer::ConnectionFields},
