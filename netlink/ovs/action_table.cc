@@ -424,6 +424,7 @@ constexpr Row kActionRows[] = {
      .kind = Kind::kSet,
      .nested = &kCtTable,
      .bare_when_empty = true,
+     .hook = &kCtHook,
      .since = "4.3",
      .doc = "Sends the packet through connection tracking."},
     {.type = OVS_ACTION_ATTR_TRUNC,

@@ -11,6 +11,7 @@ extern const attr::TextHook kErspanHook;      // erspan(ver=2,dir=1,hwid=0x7)
 extern const attr::TextHook kHashHook;        // hash(sym_l4(0))
 extern const attr::TextHook kSetHook;         // set(eth(..)), masked or not
 extern const attr::TextHook kSetMaskedHook;   // set(eth(dst=../..)), set_masked(..)
+extern const attr::TextHook kCtHook;          // ct(commit,zone=5)
 extern const attr::TextHook kNatHook;         // nat(src=10.0.0.1-10.0.0.9:10-20,random)
 extern const attr::TextHook kNatAddressHook;  // addresses of a nat in JSON
 extern const attr::TextHook kUserdataHook;    // userdata(0a0b), slow_path(cfm), sFlow(..)
