@@ -60,6 +60,7 @@ constexpr const Command* kCommands[] = {
     &kFeatures,
     &kParse,
     &kDiff,
+    &kExplain,
     &kParseActions,
     &kCompletion,
     &kHelp,

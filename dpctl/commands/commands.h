@@ -47,6 +47,7 @@ extern const Command kParse;
 extern const Command kParseActions;
 extern const Command kDiff;
 extern const Command kCompletion;
+extern const Command kExplain;
 extern const Command kHelp;
 extern const Command kListCommands;
 

@@ -2,6 +2,7 @@
 #include "absl/strings/str_format.h"
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
+#include "dpctl/syntax_help.h"
 #include "netlink/base/status.h"
 
 namespace sluice::dpctl {
@@ -13,6 +14,10 @@ absl::Status RunHelp(Session* session) {
     return absl::OkStatus();
   }
   const std::string& name = session->args()[0];
+  if (name == "fields" || name == "actions") {
+    session->out().Write(name == "fields" ? FieldsHelp() : ActionsHelp());
+    return absl::OkStatus();
+  }
   const Command* command = FindCommand(name);
   if (command == nullptr) return UsageError(absl::StrCat("unknown command '", name, "'"));
   session->out().Write(HelpText(*command));
@@ -41,14 +46,19 @@ absl::Status RunList(Session* session) {
 
 }  // namespace
 
-constinit const Command kHelp = {"help",
-                                 "[COMMAND]",
-                                 0,
-                                 1,
-                                 false,
-                                 "Tells how a command is used, or which commands there are.",
-                                 "  dpctl help add-if\n",
-                                 RunHelp};
+constinit const Command kHelp = {
+    .name = "help",
+    .arguments = "[COMMAND|fields|actions]",
+    .min_args = 0,
+    .max_args = 1,
+    .changes = false,
+    .about =
+        "Tells how a command is used, or which commands there are; how each field of a flow, or\n"
+        "each action, is written, what it means, and since which release of Linux it exists.",
+    .examples =
+        "  dpctl help add-if\n"
+        "  dpctl help fields\n",
+    .run = RunHelp};
 constinit const Command kListCommands = {
     "list-commands",           "",     0, 0, false, "Lists the commands and their arguments.",
     "  dpctl list-commands\n", RunList};

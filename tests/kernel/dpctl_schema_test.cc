@@ -59,6 +59,8 @@ constexpr Case kCases[] = {
     {"parse", "parse - </tmp/dump", "dpctl dump-flows >/tmp/dump"},
     {"diff", "diff /tmp/dump dp0"},
     {"diff", "diff /dev/null dp0 || test $? = 1"},
+    {"explain", "explain 'in_port(1),eth(),eth_type(2048),key99(01)' 'ct(commit),recirc(1)'"},
+    {"explain", "explain 'in_port(1)'"},
     {"parse-actions", "parse-actions 'ct(commit,nat(src=10.0.0.1)),userspace(pid=1,userdata(0a))'"},
     {"add-flows", "add-flows dp0 /tmp/flows", "dpctl dump-flows dp0 >/tmp/flows; dpctl del-flows"},
     {"add-flows", "add-flows dp0 /tmp/flows 2>/dev/null || true"},

@@ -30,6 +30,7 @@ table='
   samples follows
   features probes
   parse offline in_port(2),eth() 1
+  explain offline in_port(2),eth() 1
   parse-actions offline 1,2
   completion offline bash
   help offline
