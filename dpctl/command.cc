@@ -53,6 +53,7 @@ constexpr const Command* kCommands[] = {
     &kMeterFeatures,
     // packets
     &kExecute,
+    &kListen,
     &kMonitor,
     &kTop,
     &kSamples,

@@ -39,6 +39,7 @@ extern const Command kDelMeters;
 extern const Command kDumpMeters;
 extern const Command kMeterFeatures;
 extern const Command kExecute;
+extern const Command kListen;
 extern const Command kSamples;
 extern const Command kMonitor;
 extern const Command kTop;

@@ -47,7 +47,7 @@ absl::Status Run(Session* session) {
 
 constexpr CommandOption kOptions[] = {
     {"--group", "N", "samples of this group alone"},
-    {"--count", "N", "ends after so many"},
+    {"--count", "N", "ends after so many", "-n"},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@
 #   looks     reads the kernel, and needs no privilege for it
 #   reads     the same, of what the kernel wants a privilege for: then it says which
 #   follows   reads until it is ended
-#   probes    tries things out, in a datapath and a namespace of its own
+#   probes    tries things out, in a datapath and a namespace of its own, or looks by a device of its own
 #   offline   does not ask the kernel
 #   changes   needs privilege; dpctl itself says that it changes something
 table='
@@ -29,6 +29,7 @@ table='
   top looks -n 1 -d 0.1 dp0
   samples follows
   features probes
+  listen probes dp0
   parse offline in_port(2),eth() 1
   explain offline in_port(2),eth() 1
   parse-actions offline 1,2
