@@ -85,11 +85,12 @@ class RuleIndex : private Versioned {
 
   // Of the newest version; exact when nothing waits to be reclaimed.
   size_t size() const { return size_.load(std::memory_order_relaxed); }
-  size_t subtables() const { return Order().size(); }
+  size_t subtables() const { return View().base->size() + View().fresh.size(); }
   // Memory, but for the rules themselves. For the writer.
   size_t bytes() const;
 
  private:
+  struct Found;
   struct MaskHash {
     size_t operator()(std::span<const MaskWord> mask) const;
   };
@@ -97,12 +98,17 @@ class RuleIndex : private Versioned {
     bool operator()(std::span<const MaskWord> a, std::span<const MaskWord> b) const;
   };
 
-  const SubtableOrder& Order() const { return *order_.load(std::memory_order_acquire); }
+  const SubtableView& View() const { return *view_.load(std::memory_order_acquire); }
+  const Entry* FindAtOnce(const SubtableView& view, const Fields& packet, Version version) const;
   template <bool kWithMask>
-  const Entry* LookupIn(const SubtableOrder& order, const Fields& packet, Fields* mask,
+  const Entry* LookupIn(const SubtableView& view, const Fields& packet, Fields* mask,
                         Version version) const;
+  template <bool kWithMask>
+  void Search(const SubtableOrder& order, const Pruning& pruning, const Fields& packet,
+              Version version, Found* found, Fields* mask) const;
   Subtable* SubtableFor(const Fields& mask);
-  void PublishOrder();
+  void Publish();
+  void RebuildBase();
 
   void BeforeCommit() override;
   void Unlink(void* item) override;
@@ -113,13 +119,15 @@ class RuleIndex : private Versioned {
   std::atomic<DimensionSet> dimensions_{0};
   std::atomic<size_t> size_{0};
   Tries tries_;
-  std::atomic<SubtableOrder*> order_;
+  std::atomic<SubtableView*> view_;
 
   // The writer's.
-  std::vector<std::unique_ptr<Subtable>> subtables_;  // in order, but for what changed since
+  std::vector<std::unique_ptr<Subtable>> subtables_;
+  std::vector<Subtable*> front_;  // what has to be visited earlier than the base says
+  std::unique_ptr<SubtableOrder> base_;
   absl::flat_hash_map<std::span<const MaskWord>, Subtable*, MaskHash, MaskEqual> by_mask_;
-  bool order_changed_ = false;
-  bool some_empty_ = false;
+  bool front_changed_ = false;
+  size_t sunk_ = 0;  // subtables that are empty or visited earlier than they need, at most
 };
 
 template <typename Rule>

@@ -177,8 +177,8 @@ uint64_t Pruning::ProveByFirstStage(size_t block, uint64_t rest, Fields* mask) c
   return rest;
 }
 
-void Pruning::Prove(size_t count, const Depths& read, Fields* mask) const {
-  Depths depths = read;
+void Pruning::Prove(size_t count, Depths* read, Fields* mask) const {
+  Depths depths = *read;
   for (size_t block = 0; block * SubtableOrder::kBlock < count; ++block) {
     const size_t left = count - block * SubtableOrder::kBlock;
     const uint64_t range = left >= SubtableOrder::kBlock ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
@@ -194,8 +194,9 @@ void Pruning::Prove(size_t count, const Depths& read, Fields* mask) const {
   }
   for (size_t i = 0; i < size_; ++i) {
     const size_t dimension = uses_[i].dimension;
-    if (depths[dimension] > read[dimension]) MarkPrefix(dimension, depths[dimension], mask);
+    if (depths[dimension] > (*read)[dimension]) MarkPrefix(dimension, depths[dimension], mask);
   }
+  *read = depths;
 }
 
 }  // namespace sluice::pipeline

@@ -58,8 +58,8 @@ class Pruning {
     return candidates;
   }
   // Adds to `mask` what rules out all that are no candidates among the first `count` subtables.
-  // `read` is what the lookup has added already.
-  void Prove(size_t count, const Depths& read, Fields* mask) const;
+  // `read` is what the mask has already, and what it has then.
+  void Prove(size_t count, Depths* read, Fields* mask) const;
 
  private:
   static constexpr size_t kMostLengths = 128;

@@ -79,9 +79,7 @@ uint32_t Subtable::HashStages(const Entry& entry, Fn fn) {
   return hasher.hash();
 }
 
-bool Subtable::Insert(Entry* entry) {
-  const int32_t before = max_priority();
-  const bool first = empty();
+void Subtable::Insert(Entry* entry) {
   entry->hash = HashStages(*entry, [](HashCounts* counts, uint32_t hash) { counts->Add(hash); });
   const auto same = [&](const Entry* other) {
     return std::equal(other->values(), other->values() + mask_.size(), entry->values());
@@ -104,7 +102,6 @@ bool Subtable::Insert(Entry* entry) {
   }
   ++size_;
   ++priorities_[entry->priority];
-  return first || max_priority() != before;
 }
 
 bool Subtable::Unlink(Entry* entry) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -127,10 +128,19 @@ class Subtable {
   Fields FullMask() const;
   Fields FullValue(const Entry& entry) const;
 
-  // For the writer. Whether max_priority() has changed.
-  bool Insert(Entry* entry);
-  // Takes it out, and retires it.
+  // For the writer.
+  void Insert(Entry* entry);
+  // Takes it out, and retires it. Whether max_priority() has sunk, or nothing is left.
   bool Unlink(Entry* entry);
+
+  // The priority that readers take for the highest: what max_priority() was when the order that
+  // they follow was made. Never below that of a visible rule. For the writer.
+  int64_t listed() const { return listed_; }
+  void set_listed(int64_t priority) { listed_ = priority; }
+  bool in_base() const { return in_base_; }
+  void set_in_base(bool in_base) { in_base_ = in_base; }
+  bool in_front() const { return in_front_; }
+  void set_in_front(bool in_front) { in_front_ = in_front; }
 
   size_t bytes() const;
 
@@ -165,6 +175,8 @@ class Subtable {
   std::array<std::unique_ptr<HashCounts>, kStages - 1> counts_;
   RuleTable table_;
   size_t size_ = 0;
+  int64_t listed_ = std::numeric_limits<int64_t>::min();
+  bool in_base_ = false, in_front_ = false;
   absl::btree_map<int32_t, uint32_t> priorities_;  // how many entries have each
 };
 

@@ -2,7 +2,12 @@
 // their rules, downwards; with, for each dimension and prefix length, the set of subtables that ask
 // for it, as bits.
 //
-// Immutable: a change makes a new one. Subtables are not owned.
+// Immutable: a change makes a new one. So that a change does not cost more the more subtables there
+// are, a table has two, SubtableView: a base, and a small front of subtables that are new or have a
+// higher priority than the base knows. These may be in both; what the base says of them is not
+// wrong, only not all.
+//
+// Subtables are not owned.
 #pragma once
 
 #include <algorithm>
@@ -65,6 +70,23 @@ class SubtableOrder {
   std::array<std::vector<uint8_t>, kDimensions> lengths_;
   std::array<std::array<Column, 129>, kDimensions> columns_;
   std::vector<uint64_t> bits_;
+};
+
+struct SubtableView {
+  const SubtableOrder* base;  // not owned
+  SubtableOrder front;
+  std::vector<Subtable*> fresh;  // those of the front that are not in the base
+
+  // Calls fn(subtable) for each, once, until it returns false.
+  template <typename Fn>
+  void ForEach(Fn fn) const {
+    for (Subtable* subtable : base->subtables()) {
+      if (!fn(*subtable)) return;
+    }
+    for (Subtable* subtable : fresh) {
+      if (!fn(*subtable)) return;
+    }
+  }
 };
 
 }  // namespace sluice::pipeline
