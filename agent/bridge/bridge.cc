@@ -1,6 +1,7 @@
 #include "agent/bridge/bridge.h"
 
 #include "netlink/base/counters.h"
+#include "netlink/base/status.h"
 
 namespace sluice::bridge {
 
@@ -8,7 +9,11 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
     : options_(std::move(options)),
       clock_(clock),
       macs_(options_.mac_aging_ms, options_.mac_limit),
-      ports_(std::make_shared<pipeline::PortTable>()) {}
+      ports_(std::make_shared<pipeline::PortTable>()) {
+  pipeline::Rule rule{.priority = 0};
+  rule.actions.Append(pipeline::OutputAction{.port = pipeline::kPortNormal});
+  (void)pipeline_.Replace({&rule, 1}, {}, clock->Now());  // nothing in it can fail
+}
 
 void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
   auto fresh = std::make_shared<const pipeline::PortTable>(std::move(ports));
@@ -48,8 +53,39 @@ void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
   }
 }
 
-void Bridge::BumpGeneration() {
+absl::StatusOr<pipeline::Pipeline::Report> Bridge::ChangeRules(
+    std::span<const pipeline::RuleChange> rules, std::span<const pipeline::GroupChange> groups) {
+  SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
+                          pipeline_.Apply(rules, groups, clock_->Now()));
+  OnRulesChanged(report);
+  return report;
+}
+
+absl::StatusOr<pipeline::Pipeline::Report> Bridge::ReplaceRules(
+    std::span<const pipeline::Rule> rules, std::span<const pipeline::Group> groups) {
+  SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
+                          pipeline_.Replace(rules, groups, clock_->Now()));
+  OnRulesChanged(report);
+  return report;
+}
+
+void Bridge::ExpireRules() {
+  static base::Counter& expired =
+      base::Counters::Get("rules_expired", "Rules removed because their time was up.");
+  const pipeline::Pipeline::Report report = pipeline_.Expire(clock_->Now());
+  expired.Add(report.deleted);
+  OnRulesChanged(report);
+}
+
+void Bridge::OnRulesChanged(const pipeline::Pipeline::Report& report) {
+  if (report.tables.none() && report.groups == 0) return;
   generation_.fetch_add(1, std::memory_order_acq_rel);
+  if (on_change_) on_change_();
+}
+
+void Bridge::BumpGeneration() {
+  switch_generation_.store(generation_.fetch_add(1, std::memory_order_acq_rel) + 1,
+                           std::memory_order_release);
   if (on_change_) on_change_();
 }
 

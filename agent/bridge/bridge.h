@@ -1,20 +1,27 @@
-// A learning VLAN switch in one datapath: its ports, its MAC table, and when they last changed.
+// A bridge in one datapath: its ports, its rules, its MAC table, and when they last changed.
 //
-// Thread-safe. The port table is replaced as a whole; a reader works on the snapshot that it took.
-// Each change that can make an installed flow wrong raises generation(): whoever translates reads
-// it first, and a flow that was translated before the current generation is looked at again.
+// Thread-safe. What translation looks at is seen through a Sight, which stays as it is. Each change
+// that can make an installed flow wrong raises generation(): a flow that was translated before the
+// current generation is looked at again, unless only rules changed, in tables that it never saw.
+//
+//   const bridge::Sight sight(&bridge);                    // for a batch
+//   translator.Translate(key, sight.view(), &translation);
+//   if (bridge.generation() == sight.generation()) ...     // it still holds
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/mac_table.h"
+#include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
 #include "agent/translate/translate.h"
 #include "netlink/base/clock.h"
@@ -36,6 +43,19 @@ class Bridge final : public translate::MacLookup {
   // Replaces the ports. Addresses seen on ports that are gone are forgotten.
   void SetPorts(std::vector<pipeline::BridgePort> ports);
   std::shared_ptr<const pipeline::PortTable> ports() const;
+  // What the datapath can do. To be set before other threads use the bridge.
+  void SetAbilities(const translate::Abilities& abilities) { abilities_ = abilities; }
+  const translate::Abilities& abilities() const { return abilities_; }
+
+  // A new bridge has one rule: priority 0, actions=normal. All changes of a call take effect at
+  // once, or none: see Pipeline for errors.
+  absl::StatusOr<pipeline::Pipeline::Report> ChangeRules(
+      std::span<const pipeline::RuleChange> rules, std::span<const pipeline::GroupChange> groups);
+  absl::StatusOr<pipeline::Pipeline::Report> ReplaceRules(std::span<const pipeline::Rule> rules,
+                                                          std::span<const pipeline::Group> groups);
+  // Removes rules whose time is up.
+  void ExpireRules();
+  const pipeline::Pipeline& pipeline() const { return pipeline_; }
 
   // Carries out a translation's side effect. `seen` is when the packet came.
   void Learn(const translate::Learned& learned, base::MonotonicMs seen);
@@ -47,20 +67,53 @@ class Bridge final : public translate::MacLookup {
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override;
 
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  // Of the last change that was not one of rules.
+  uint64_t switch_generation() const { return switch_generation_.load(std::memory_order_acquire); }
   void BumpGeneration();
   // Called, by whatever thread, after each change of the generation. To be set before other threads
   // use the bridge; must not call back.
   void SetChangeListener(std::function<void()> listener) { on_change_ = std::move(listener); }
 
  private:
+  void OnRulesChanged(const pipeline::Pipeline::Report& report);
+
   const BridgeOptions options_;
   const base::Clock* const clock_;
   MacTable macs_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<uint64_t> generation_{1};
+  pipeline::Pipeline pipeline_;
+  translate::Abilities abilities_;
+  std::atomic<uint64_t> generation_{1}, switch_generation_{1};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
+};
+
+// What one thread sees of a bridge for a while. Not thread-safe; keep it short, as rules that were
+// removed meanwhile are kept for it.
+class Sight {
+ public:
+  explicit Sight(const Bridge* bridge)
+      : bridge_(bridge),
+        generation_(bridge->generation()),  // first: what follows may only be newer
+        ports_(bridge->ports()),
+        reader_(&bridge->pipeline().versions()),
+        snapshot_(&reader_) {}
+  Sight(const Sight&) = delete;
+  Sight& operator=(const Sight&) = delete;
+
+  uint64_t generation() const { return generation_; }
+  pipeline::Version version() const { return snapshot_.version(); }
+  translate::View view(translate::Observer* observer = nullptr) const {
+    return {bridge_->pipeline(), version(), *ports_, *bridge_, bridge_->abilities(), observer};
+  }
+
+ private:
+  const Bridge* bridge_;
+  uint64_t generation_;
+  std::shared_ptr<const pipeline::PortTable> ports_;
+  pipeline::Versions::Reader reader_;
+  pipeline::Versions::Snapshot snapshot_;
 };
 
 }  // namespace sluice::bridge

@@ -2,6 +2,32 @@
 
 namespace sluice::flowcache {
 
+void CachedFlow::RestOn(const translate::Translation& translation, const bridge::Sight& sight) {
+  learned = translation.learned;
+  credits.assign(translation.credits.begin(), translation.credits.end());
+  generation = sight.generation();
+  version = sight.version();
+  tables = translation.tables;
+  groups = translation.groups;
+}
+
+bool CachedFlow::StillRests(const bridge::Bridge& bridge) const {
+  if (generation < bridge.switch_generation()) return false;
+  const pipeline::Pipeline& pipeline = bridge.pipeline();
+  if (groups && pipeline.groups_changed() > version) return false;
+  for (size_t i = 0; i < pipeline::kTables; ++i)
+    if (tables[i] && pipeline.changed(static_cast<uint8_t>(i)) > version) return false;
+  return true;
+}
+
+void CachedFlow::Count(const ovs::FlowStats& now) {
+  if (now.packets > stats.packets) {
+    for (const std::shared_ptr<pipeline::UseStats>& credit : credits)
+      credit->Credit(now.packets - stats.packets, now.bytes - stats.bytes, now.used);
+  }
+  stats = now;
+}
+
 AddResult FlowCache::Add(const ovs::Ufid& ufid, const CachedFlow& flow) {
   Shard& shard = ShardOf(ufid);
   absl::MutexLock lock(&shard.mutex);

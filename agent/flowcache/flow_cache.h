@@ -9,13 +9,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "agent/bridge/bridge.h"
 #include "agent/translate/translate.h"
 #include "netlink/base/clock.h"
 #include "netlink/ovs/flow.h"
@@ -26,13 +27,27 @@ struct CachedFlow {
   base::ByteVector key;  // of a packet of the flow; translating it again gives what holds for all
   base::ByteVector mask;
   base::ByteVector actions;
-  std::optional<translate::Learned> learned;  // which address the flow's packets keep alive
+  // Which addresses the flow's packets keep alive, and whose packets they are.
+  absl::InlinedVector<translate::Learned, 1> learned;
+  std::vector<std::shared_ptr<pipeline::UseStats>> credits;
   // The kernel had a flow of that identifier already, perhaps with other actions.
   bool uncertain = false;
-  uint64_t generation = 0;          // of the bridge, when it was translated
+  // What it was translated from: the bridge's generation, and of the rules their version, and the
+  // tables that were searched.
+  uint64_t generation = 0;
+  pipeline::Version version = 0;
+  pipeline::TableSet tables;
+  bool groups = false;
   base::MonotonicMs installed = 0;  // when it was last put
   ovs::FlowStats stats;             // as last dumped
   uint64_t round = 0;               // of the dump that last showed it
+
+  // Takes over on what a translation rests, and what follows from it beside the actions.
+  void RestOn(const translate::Translation& translation, const bridge::Sight& sight);
+  // Whether nothing has changed since on which it rests.
+  bool StillRests(const bridge::Bridge& bridge) const;
+  // New statistics: what is more than before is credited to rules.
+  void Count(const ovs::FlowStats& now);
 };
 
 enum class AddResult {

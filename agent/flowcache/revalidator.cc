@@ -25,6 +25,9 @@ struct RevalidatorCounters {
   base::Counter& rounds = base::Counters::Get("revalidator_rounds", "Rounds over all flows.");
   base::Counter& dump_errors = base::Counters::Get(
       "revalidator_dump_errors", "Rounds given up because the flows could not be dumped.");
+  base::Counter& unaffected = base::Counters::Get(
+      "revalidator_unaffected",
+      "Flows not translated again, as only tables changed that they do not use.");
   base::Counter& kept =
       base::Counters::Get("revalidator_kept", "Flows translated again and found right.");
   base::Counter& modified =
@@ -50,16 +53,16 @@ RevalidatorCounters& Count() {
 enum class Judgement { kKeep, kModify, kDelete };
 
 // Translates a flow again and compares.
-Judgement Judge(const bridge::Bridge& bridge, const pipeline::PortTable& ports, CachedFlow* flow,
+Judgement Judge(const bridge::Sight& sight, CachedFlow* flow, translate::Translator* translator,
                 translate::Translation* translation) {
   FlowKey key, mask;
   attr::Unknowns unknowns;
   if (ovs::DecodeFlowKey(flow->key, &key, &unknowns) ||
       ovs::DecodeFlowKey(flow->mask, &mask, &unknowns))
     return Judgement::kDelete;
-  translate::Translate(key, ports, bridge, translation);
+  translator->Translate(key, sight.view(), translation);
   if (!translation->install || !ovs::IsWithin(translation->mask, mask)) return Judgement::kDelete;
-  flow->learned = translation->learned;
+  flow->RestOn(*translation, sight);
   const base::ByteView actions = translation->actions.bytes();
   if (base::Equal(flow->actions, actions) && !flow->uncertain) return Judgement::kKeep;
   flow->actions.assign(actions.begin(), actions.end());
@@ -120,7 +123,6 @@ absl::Status Revalidator::Adopt(DatapathFlows* datapath) {
 // flow that matches all of an address tells of it; flows that saw packets go before those that did
 // not.
 void Revalidator::LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows) {
-  const auto ports = datapath->bridge->ports();
   for (const bool used : {true, false}) {
     for (const ovs::Flow& flow : flows) {
       FlowKey key, mask;
@@ -129,11 +131,12 @@ void Revalidator::LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow
           ovs::DecodeFlowKey(flow.key, &key, &unknowns) ||
           ovs::DecodeFlowKey(*flow.mask, &mask, &unknowns))
         continue;
-      translate::Translate(key, *ports, *datapath->bridge, &translation_);
-      const std::optional<translate::Learned>& learned = translation_.learned;
-      if (!learned || !ovs::IsWithin(translation_.mask, mask)) continue;
-      if (used || !datapath->bridge->FindPort(learned->vlan, learned->mac))
-        datapath->bridge->Learn(*learned, used ? flow.stats.used : clock_->Now());
+      const bridge::Sight sight(datapath->bridge.get());
+      translator_.Translate(key, sight.view(), &translation_);
+      if (!ovs::IsWithin(translation_.mask, mask)) continue;
+      for (const translate::Learned& learned : translation_.learned)
+        if (used || !datapath->bridge->FindPort(learned.vlan, learned.mac))
+          datapath->bridge->Learn(learned, used ? flow.stats.used : clock_->Now());
     }
   }
 }
@@ -143,12 +146,11 @@ void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) 
   cached.key = flow.key;
   if (flow.mask) cached.mask = *flow.mask;
   if (flow.actions) cached.actions = *flow.actions;
-  cached.generation = datapath->bridge->generation();
   cached.installed = clock_->Now();
   cached.stats = flow.stats;
-  const auto ports = datapath->bridge->ports();
+  const bridge::Sight sight(datapath->bridge.get());
   const bool right = flow.ufid && flow.mask && flow.actions &&
-                     Judge(*datapath->bridge, *ports, &cached, &translation_) == Judgement::kKeep;
+                     Judge(sight, &cached, &translator_, &translation_) == Judgement::kKeep;
   if (right && datapath->cache.Add(*flow.ufid, cached) != AddResult::kFull)
     return Count().adopted.Add();
   Count().foreign_deleted.Add();
@@ -166,6 +168,7 @@ void Revalidator::RunRound() {
 
 void Revalidator::RunRound(DatapathFlows* datapath) {
   datapath->bridge->ExpireMacs();
+  datapath->bridge->ExpireRules();
   Round round{datapath, rounds() + 1, clock_->Now(), false, {}};
   if (!DumpInto(&round)) return Count().dump_errors.Add();
   TakeIn(&round);
@@ -184,9 +187,11 @@ bool Revalidator::DumpInto(Round* round) {
         const std::optional<Ufid> ufid = view.ufid_value();
         const bool known = ufid && round->datapath->cache.With(*ufid, [&](CachedFlow* flow) {
           flow->round = round->number;
-          if (flow->learned && view.stats.used > flow->stats.used)
-            bridge.Learn(*flow->learned, view.stats.used);
-          flow->stats = view.stats;
+          if (view.stats.used > flow->stats.used) {
+            for (const translate::Learned& learned : flow->learned)
+              bridge.Learn(learned, view.stats.used);
+          }
+          flow->Count(view.stats);
         });
         if (!known) round->unknown.emplace_back(view);
         return absl::OkStatus();
@@ -236,19 +241,25 @@ void Revalidator::ExpireIdle(const Round& round) {
 // Flows that were translated before the last change. Each is judged under its shard's lock for
 // itself, so that handlers wait for one translation at most.
 void Revalidator::JudgeStale(DatapathFlows* datapath) {
-  const uint64_t generation = datapath->bridge->generation();
-  const auto ports = datapath->bridge->ports();
+  const bridge::Sight sight(datapath->bridge.get());
   stale_.clear();
   datapath->cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
-    if (flow->generation < generation || flow->uncertain) stale_.push_back(ufid);
+    if (flow->generation >= sight.generation() && !flow->uncertain) return false;
+    if (flow->uncertain || !flow->StillRests(*datapath->bridge)) {
+      stale_.push_back(ufid);
+      return false;
+    }
+    flow->generation = sight.generation();
+    flow->version = sight.version();
+    Count().unaffected.Add();
     return false;
   });
   for (const Ufid& ufid : stale_) {
     Judgement judgement = Judgement::kKeep;
     datapath->cache.With(ufid, [&](CachedFlow* flow) {
-      if (flow->generation > generation) return;  // put meanwhile, by newer knowledge than ours
-      judgement = Judge(*datapath->bridge, *ports, flow, &translation_);
-      flow->generation = generation;
+      // Put meanwhile, by newer knowledge than ours?
+      if (flow->generation > sight.generation()) return;
+      judgement = Judge(sight, flow, &translator_, &translation_);
       flow->uncertain = false;
       if (judgement != Judgement::kModify) return;
       installer_.Modify(
@@ -269,9 +280,10 @@ void Revalidator::JudgeStale(DatapathFlows* datapath) {
 
 void Revalidator::FlushChanges(DatapathFlows* datapath) {
   installer_.Flush([&](uint64_t tag, int error) {
-    // Deleted by someone else meanwhile: what was wanted, or found out by the next dump.
-    if (error == ENOENT) return;
-    Count().change_errors.Add();
+    // Deleted by someone else meanwhile: what was wanted, or found out by the next dump. A flow to
+    // be modified may also be on its way to the kernel still: then it is modified in the next
+    // round.
+    if (error != ENOENT) Count().change_errors.Add();
     if (tag != kNoTag)
       datapath->cache.With(modified_[tag], [](CachedFlow* flow) { flow->uncertain = true; });
   });

@@ -69,6 +69,7 @@ class Revalidator {
   const base::Clock* const clock_;
   socket::Client client_;
   install::Installer installer_;
+  translate::Translator translator_;
   translate::Translation translation_;
   std::vector<ovs::Ufid> stale_;
   std::vector<ovs::Ufid> modified_;  // of the modifications that are queued, by their tags

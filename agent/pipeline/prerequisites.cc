@@ -167,6 +167,32 @@ bool Holds(Needs needs, const Fields& value, const Fields& mask) {
 
 bool Holds(Needs needs, const Fields& packet) { return Holds(needs, packet, AllOnes()); }
 
+void AddBitsOf(Needs needs, Fields* mask) {
+  switch (needs) {
+    case Needs::kNothing:
+      return;
+    case Needs::kEthernet:
+      mask->packet_type = Be32::FromHost(~uint32_t{0});
+      return;
+    case Needs::kVlan:
+      mask->vlans[0].tci = Be16::FromHost(mask->vlans[0].tci.host() | kVlanPresent);
+      return;
+    case Needs::kTracked:
+      mask->ct_state = Be32::FromHost(~uint32_t{0});
+      return;
+    case Needs::kIcmp:
+      AddBitsOf(Needs::kIcmp4, mask);
+      return;
+    default:
+      break;
+  }
+  const Requirement& row = RowOf(needs);
+  if (row.eth_types != kAnyType) mask->eth_type = Be16::FromHost(0xffff);
+  if (row.protos != std::array<uint8_t, 3>{}) mask->nw_proto = 0xff;
+  if (row.icmp_types != std::array<uint8_t, 2>{})
+    mask->tp_src = Be16::FromHost(mask->tp_src.host() | 0xff);
+}
+
 std::span<const Shorthand> Shorthands() { return kShorthands; }
 
 const Shorthand* FindShorthand(std::string_view name) {

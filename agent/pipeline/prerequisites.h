@@ -45,6 +45,9 @@ bool Holds(Needs needs, const Fields& value, const Fields& mask);
 // Whether it holds of one packet.
 bool Holds(Needs needs, const Fields& packet);
 
+// Adds the bits of a packet that tell whether it holds.
+void AddBitsOf(Needs needs, Fields* mask);
+
 // A word of a rule that stands for an Ethernet type and perhaps a protocol.
 struct Shorthand {
   std::string_view name;

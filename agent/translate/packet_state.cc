@@ -37,6 +37,9 @@ Fields InitiallyKnown() {
   return known;
 }
 
+// Of what a label hides.
+constexpr size_t kInnerBegin = pipeline::FieldWord(offsetof(Fields, nw_src));
+
 bool IsMpls(Be16 eth_type) { return eth_type.host() == 0x8847 || eth_type.host() == 0x8848; }
 
 // Whether the datapath's packet has no such thing.
@@ -83,19 +86,18 @@ void PacketState::Reset(const Fields& packet) {
   vlan_shift_ = 0;
   mpls_shift_ = 0;
   buried_vlans_.count = buried_labels_.count = 0;
-  rebuilds_headers_ = false;
+  rebuilds_headers_ = is_blind_ = ttl_counted_ = false;
 }
 
 void PacketState::Read(const Fields& bits) {
-  if (vlan_shift_ == 0 && mpls_shift_ == 0) {
-    for (size_t i = 0; i < kFieldWords; ++i)
-      SetWord(&read_, i, Word(read_, i) | (Word(bits, i) & ~Word(known_, i)));
-    return;
-  }
   Fields unknown;
   for (size_t i = 0; i < kFieldWords; ++i) SetWord(&unknown, i, Word(bits, i) & ~Word(known_, i));
-  Unshift(&unknown.vlans, vlan_shift_);
-  Unshift(&unknown.mpls, mpls_shift_);
+  if (rebuilds_headers_) {
+    for (size_t i = kInnerBegin; i < kFieldWords; ++i) is_blind_ |= Word(unknown, i) != 0;
+  }
+  if (ttl_counted_ && unknown.nw_ttl != 0) unknown.nw_ttl = 0xff;  // for the carry
+  if (vlan_shift_ != 0) Unshift(&unknown.vlans, vlan_shift_);
+  if (mpls_shift_ != 0) Unshift(&unknown.mpls, mpls_shift_);
   pipeline::AddMask(unknown, &read_);
 }
 
@@ -165,6 +167,12 @@ void PacketState::SetTci(uint16_t tci, uint16_t bits) {
   tags_.keep = std::min(tags_.keep, tags_.now - 1);
 }
 
+void PacketState::DecrementTtl() {
+  --now_.nw_ttl;
+  known_.nw_ttl = 0;
+  ttl_counted_ = true;
+}
+
 bool PacketState::HasMpls() {
   Read(offsetof(Fields, eth_type), sizeof(Be16));
   return IsMpls(now_.eth_type);
@@ -206,6 +214,9 @@ bool PacketState::PopMpls(uint16_t eth_type) {
   now_.eth_type = Be16::FromHost(eth_type);
   Fill(&known_.eth_type);
   rebuilds_headers_ = !IsMpls(now_.eth_type);
+  if (rebuilds_headers_) {
+    for (size_t i = kInnerBegin; i < kFieldWords; ++i) SetWord(&known_, i, 0);
+  }
   return true;
 }
 

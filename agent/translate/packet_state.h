@@ -92,8 +92,16 @@ class PacketState {
   // datapath has looked at the packet anew.
   bool rebuilds_headers() const { return rebuilds_headers_; }
 
-  // One less, for every packet of the megaflow: nothing is read.
-  void DecrementTtl() { --now_.nw_ttl; }
+  // One less, by the datapath, for every packet of the megaflow: nothing is read. A part of it that
+  // is read afterwards stands for the whole.
+  void DecrementTtl();
+  // Whether every packet of the megaflow has the same TTL by now.
+  bool KnowsTtl() const { return known_.nw_ttl == 0xff; }
+
+  // What the next lookup takes for the port. It was read when the packet came.
+  void SetInPort(base::Be32 port) { now_.in_port = port; }
+  // Whether headers were asked for that nobody has seen: see rebuilds_headers().
+  bool is_blind() const { return is_blind_; }
 
   TagStack tags() const { return tags_; }
   // The datapath has the tags, and of the written bits all but `left`.
@@ -130,6 +138,8 @@ class PacketState {
   Buried<Fields::Vlan> buried_vlans_;
   Buried<base::Be32> buried_labels_;
   bool rebuilds_headers_ = false;
+  bool is_blind_ = false;
+  bool ttl_counted_ = false;
 };
 
 }  // namespace sluice::translate

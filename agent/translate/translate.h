@@ -1,23 +1,31 @@
 // What the datapath shall do with a packet, and for which other packets the same holds.
 //
-// A pure function: no socket, no clock, no state of its own; it allocates nothing once the
-// Translation that it fills has been used before. The mask has a bit for each bit of the key that
-// was read on the way to the decision: two packets that are equal under it get the same decision.
+// A pure function of what it is shown: no socket, no clock, no state of its own; it allocates
+// nothing once the Translation that it fills has been used before. Translation::read has a bit for
+// each bit of the packet that was read on the way to the decision: two packets that are equal under
+// it get the same decision.
 //
-//   Translation translation;  // one for each thread, used again and again
-//   Translate(key, ports, macs, &translation);
+//   Translator translator;  // one for each thread, with its Translation used again and again
+//   const View view{pipeline, snapshot.version(), *ports, bridge, kernel};
+//   translator.Translate(key, view, &translation);
 //   if (translation.install) ...
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string_view>
 
+#include "absl/container/inlined_vector.h"
+#include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
 #include "netlink/base/address.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
 
 namespace sluice::translate {
+
+using pipeline::Fields;
 
 // Where a MAC address was last seen. Implementations allow concurrent calls.
 class MacLookup {
@@ -26,9 +34,16 @@ class MacLookup {
   virtual std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const = 0;
 };
 
+// What the datapath can do, of what translation would use.
+struct Abilities {
+  bool dec_ttl = true;  // OVS_ACTION_ATTR_DEC_TTL
+  // The socket that userspace() actions go to; in per-CPU mode the kernel does not look at it.
+  uint32_t upcall_pid = 0;
+};
+
 // Why the decision is what it is: for counters and traces.
 enum class Verdict : uint8_t {
-  kForward,          // to the one port where the destination was seen
+  kForward,          // to one port, or where the rules said
   kFlood,            // to all ports of the VLAN, for a broadcast or multicast destination
   kFloodUnknown,     // to all ports, as the destination has not been seen
   kDropSamePort,     // the destination is behind the port that the packet came from
@@ -36,8 +51,14 @@ enum class Verdict : uint8_t {
   kDropVlan,         // the port does not carry the packet's VLAN
   kDropUnknownPort,  // the bridge has no such port
   kDropNotEthernet,  // the packet has no Ethernet header
+  kDropNoRule,       // no rule of table 0 matches
+  kDropRules,        // rules matched, and none of them sends the packet anywhere
+  kDropTooDeep,      // resubmits or groups within each other, or too many in all
+  kDropTooLong,      // more actions than the kernel takes
+  kDropUnsettable,   // a header was changed that the kernel cannot change
+  kDropBlind,        // a header was asked for that an MPLS label hid
 };
-inline constexpr int kVerdicts = 8;
+inline constexpr int kVerdicts = 14;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);
@@ -47,19 +68,63 @@ struct Learned {
   base::Mac mac;
   uint16_t vlan = 0;
   uint32_t port_no = 0;
+  friend bool operator==(const Learned&, const Learned&) = default;
 };
 
 struct Translation {
   Verdict verdict = Verdict::kDropUnknownPort;
   ovs::ActionList actions;
-  ovs::FlowKey mask;
+  Fields read;        // of the packet that came
+  ovs::FlowKey mask;  // the same for the kernel; of Translate() with a key
   // Whether the decision may be installed as a megaflow. A flood for want of knowledge may not: it
   // would outlive the want.
   bool install = false;
-  std::optional<Learned> learned;
+  absl::InlinedVector<Learned, 1> learned;
+  // On what the decision rests, beside the packet: tables that were searched, groups, ports and
+  // addresses that were asked for.
+  pipeline::TableSet tables;
+  bool groups = false, ports = false, macs = false;
+  // Whose packets these are: rules, groups and buckets in the order in which they were met.
+  absl::InlinedVector<std::shared_ptr<pipeline::UseStats>, 6> credits;
 };
 
-void Translate(const ovs::FlowKey& key, const pipeline::PortTable& ports, const MacLookup& macs,
-               Translation* out);
+// Told of each step, by a trace. Fields are of the packet as it is at that moment.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // `rule` is null when none matches. `read` are the bits that the search asked for.
+  virtual void OnLookup(uint8_t table, const pipeline::TableRule* rule, const Fields& now,
+                        const Fields& read, int depth) = 0;
+  virtual void OnAction(const pipeline::Action& action, int depth) = 0;
+  virtual void OnNote(std::string_view what, int depth) = 0;
+};
+
+// What a translation looks at. All of it stays as it is meanwhile.
+struct View {
+  const pipeline::Pipeline& pipeline;
+  pipeline::Version version;
+  const pipeline::PortTable& ports;
+  const MacLookup& macs;
+  const Abilities& kernel;
+  Observer* observer = nullptr;
+};
+
+class Walk;
+
+// Not thread-safe.
+class Translator {
+ public:
+  Translator();
+  ~Translator();
+  Translator(Translator&&) noexcept;
+  Translator& operator=(Translator&&) noexcept;
+
+  // Fills everything but `mask`.
+  void Translate(const Fields& packet, const View& view, Translation* out);
+  void Translate(const ovs::FlowKey& key, const View& view, Translation* out);
+
+ private:
+  std::unique_ptr<Walk> walk_;  // its memory is used again
+};
 
 }  // namespace sluice::translate

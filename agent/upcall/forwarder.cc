@@ -1,5 +1,6 @@
 #include "agent/upcall/forwarder.h"
 
+#include "agent/translate/user_data.h"
 #include "netlink/base/counters.h"
 #include "netlink/ovs/flow_key.h"
 
@@ -14,7 +15,9 @@ struct ForwarderCounters {
   base::Counter& unknown_datapath = base::Counters::Get(
       "upcall_unknown_datapath", "Upcalls of datapaths that the agent does not serve: dropped.");
   base::Counter& foreign_action = base::Counters::Get(
-      "upcall_foreign_actions", "Upcalls of userspace() actions, which are not ours: ignored.");
+      "upcall_foreign_actions", "Upcalls of userspace() actions that are not ours: ignored.");
+  base::Counter& packet_ins = base::Counters::Get(
+      "packet_ins", "Packets that rules sent to the controller, or whose TTL ran out.");
   base::Counter& bad_key = base::Counters::Get(
       "upcall_bad_keys", "Upcalls whose flow key could not be decoded: dropped.");
   base::Counter& unknown_attributes =
@@ -65,22 +68,23 @@ Forwarder::View* Forwarder::Find(int dp_ifindex) {
   const auto datapaths = datapaths_->Get();
   for (const std::shared_ptr<DatapathFlows>& datapath : *datapaths) {
     if (datapath->dp_ifindex != dp_ifindex) continue;
-    views_.push_back({datapath, 0, nullptr});
+    views_.push_back({datapath, nullptr});
     Refresh(&views_.back());
     return &views_.back();
   }
   return nullptr;
 }
 
-// The generation is read first: if the ports are newer, the flow is only looked at once more.
 void Forwarder::Refresh(View* view) {
-  view->generation = view->datapath->bridge->generation();
-  view->ports = view->datapath->bridge->ports();
+  view->sight = std::make_unique<const bridge::Sight>(view->datapath->bridge.get());
 }
 
 void Forwarder::Process(const ovs::Upcall& upcall) {
-  // We install no userspace() action, and its packet goes on in the datapath: not ours to forward.
-  if (upcall.kind != ovs::Upcall::Kind::kMiss) return Count().foreign_action.Add();
+  // A userspace() action's packet goes on in the datapath: it is not ours to forward.
+  if (upcall.kind != ovs::Upcall::Kind::kMiss) {
+    const bool ours = translate::ReadUserData(upcall.userdata).has_value();
+    return (ours ? Count().packet_ins : Count().foreign_action).Add();
+  }
   if (views_.empty()) now_ = clock_->Now();
   View* view = Find(upcall.dp_ifindex);
   if (view == nullptr) return Count().unknown_datapath.Add();
@@ -90,6 +94,8 @@ void Forwarder::Process(const ovs::Upcall& upcall) {
   if (!unknowns_.empty()) Count().unknown_attributes.Add(unknowns_.size());
   Decide(key, view);
   CounterOf(translation_.verdict).Add();
+  for (const std::shared_ptr<pipeline::UseStats>& credit : translation_.credits)
+    credit->Credit(1, upcall.packet.size(), now_);
   if (!translation_.actions.empty()) installer_.Execute(upcall, translation_.actions.bytes());
   if (translation_.install) Install(upcall, key, *view);
 }
@@ -98,9 +104,9 @@ void Forwarder::Process(const ovs::Upcall& upcall) {
 void Forwarder::Decide(const ovs::FlowKey& key, View* view) {
   bridge::Bridge& bridge = *view->datapath->bridge;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    translate::Translate(key, *view->ports, bridge, &translation_);
-    if (translation_.learned) bridge.Learn(*translation_.learned, now_);
-    if (bridge.generation() == view->generation) return;
+    translator_.Translate(key, view->sight->view(), &translation_);
+    for (const translate::Learned& learned : translation_.learned) bridge.Learn(learned, now_);
+    if (bridge.generation() == view->sight->generation()) return;
     Refresh(view);
   }
   if (translation_.install) Count().changed_meanwhile.Add();
@@ -119,8 +125,7 @@ void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, cons
   const base::ByteView actions = translation_.actions.bytes();
   flow_.key.assign(upcall.key.begin(), upcall.key.end());
   flow_.actions.assign(actions.begin(), actions.end());
-  flow_.learned = translation_.learned;
-  flow_.generation = view.generation;
+  flow_.RestOn(translation_, *view.sight);
   flow_.installed = now_;
   switch (view.datapath->cache.Add(ufid, flow_)) {
     case AddResult::kThere:

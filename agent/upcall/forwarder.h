@@ -26,8 +26,7 @@ class Forwarder final : public Processor {
  private:
   struct View {  // a datapath as this batch sees it
     std::shared_ptr<flowcache::DatapathFlows> datapath;
-    uint64_t generation;
-    std::shared_ptr<const pipeline::PortTable> ports;
+    std::unique_ptr<const bridge::Sight> sight;
   };
   struct Pending {  // a put of this batch
     std::shared_ptr<flowcache::DatapathFlows> datapath;
@@ -45,6 +44,7 @@ class Forwarder final : public Processor {
   std::vector<Pending> pending_;
   // Of the upcall in hand; kept so that their memory is used again.
   base::MonotonicMs now_ = 0;
+  translate::Translator translator_;
   translate::Translation translation_;
   attr::Unknowns unknowns_;
   flowcache::CachedFlow flow_;

@@ -193,9 +193,14 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
   bool wrote = false;
   const Row* tag = nullptr;
   for (const Row& row : table.rows) {
-    if (!IsThere(table, row, key, level)) continue;
     const Slot::Where where = row.slot.where;
-    if (where == Slot::Where::kStruct || where == Slot::Where::kLevel) {
+    const bool nested = where == Slot::Where::kStruct || where == Slot::Where::kLevel;
+    // A mask may say that something must not be there: a flag, or the type of an 802.3 frame.
+    const bool asked = IsThere(table, row, key, level) ||
+                       (!nested && row.kind != Kind::kArray && row.kind != Kind::kBytes &&
+                        IsPresent(table, mask, row.type, level));
+    if (!asked) continue;
+    if (nested) {
       wrote |= EncodeMaskNested(table, row, tag, level, key, mask, writer);
     } else if (row.kind == Kind::kFlag) {
       if (!IsPresent(table, mask, row.type, level)) continue;

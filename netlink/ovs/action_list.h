@@ -31,6 +31,16 @@ class ActionList {
   // Sends the packet to the socket `pid` as an OVS_PACKET_CMD_ACTION upcall with `userdata`.
   void Userspace(uint32_t pid, base::ByteView userdata);
   [[nodiscard]] attr::Writer::Nested Clone() { return Nest(OVS_ACTION_ATTR_CLONE); }
+  // The next output or upcall gets no more than the first `bytes` bytes.
+  void Truncate(uint32_t bytes) {
+    Out().Put(OVS_ACTION_ATTR_TRUNC, ovs_action_trunc{.max_len = bytes});
+  }
+  // Makes what was appended from `begin` (bytes().size() at that time) on the inside of one
+  // attribute.
+  void WrapFrom(size_t begin, uint16_t type);
+  // Takes the last attribute's header away, if it is of that type: what was inside comes last.
+  // False when it is of another type.
+  bool UnwrapLast(uint16_t type);
   // Any attribute: `type` is an OVS_ACTION_ATTR_*.
   [[nodiscard]] attr::Writer::Nested Nest(uint16_t type) { return nest_.Nest(type); }
   void Append(base::ByteView attributes) { Out().PutRaw(attributes); }

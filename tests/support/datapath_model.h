@@ -64,6 +64,7 @@ class DatapathModel {
         {OVS_ACTION_ATTR_POP_MPLS, &DatapathModel::PopMpls},
         {OVS_ACTION_ATTR_DEC_TTL, &DatapathModel::DecrementTtl},
         {OVS_ACTION_ATTR_CLONE, &DatapathModel::Clone},
+        {OVS_ACTION_ATTR_SAMPLE, &DatapathModel::Nothing},
     };
     trunc_ = 0;
     for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
@@ -123,6 +124,7 @@ class DatapathModel {
 
   bool PushMpls(ByteView payload, Fields* packet) {
     const auto push = Payload<ovs_action_push_mpls>(payload);
+    buried_labels_.push_back(packet->mpls[2]);
     packet->mpls = {base::Be32::FromWire(push.mpls_lse), packet->mpls[0], packet->mpls[1]};
     packet->eth_type = base::Be16::FromWire(push.mpls_ethertype);
     constexpr size_t kBegin = offsetof(Fields, nw_src);  // what is behind is not looked at any more
@@ -131,9 +133,16 @@ class DatapathModel {
   }
   bool PopMpls(ByteView payload, Fields* packet) {
     packet->mpls = {packet->mpls[1], packet->mpls[2], {}};
+    if (!buried_labels_.empty()) {
+      packet->mpls[2] = buried_labels_.back();
+      buried_labels_.pop_back();
+    }
     packet->eth_type = base::Be16::FromWire(Payload<uint16_t>(payload));
     return true;
   }
+
+  // A sample that was not taken.
+  bool Nothing(ByteView /*payload*/, Fields* /*packet*/) { return true; }
 
   bool DecrementTtl(ByteView payload, Fields* packet) {
     if (packet->nw_ttl <= 1) {
@@ -147,8 +156,10 @@ class DatapathModel {
   bool Clone(ByteView payload, Fields* packet) {
     Fields copy = *packet;
     const std::vector<Fields::Vlan> buried = buried_;
+    const std::vector<base::Be32> buried_labels = buried_labels_;
     (void)Walk(payload, &copy);
     buried_ = buried;
+    buried_labels_ = buried_labels;
     return true;
   }
 
@@ -201,6 +212,7 @@ class DatapathModel {
   }
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
+  std::vector<base::Be32> buried_labels_;
   uint32_t trunc_ = 0;
 };
 

@@ -49,6 +49,23 @@ class KnownMacs final : public translate::MacLookup {
   }
 };
 
+// By a pipeline of one rule: normal.
+void Translate(const ovs::FlowKey& key, const PortTable& ports, const translate::MacLookup& macs,
+               Translation* out) {
+  static pipeline::Pipeline* const pipeline = [] {
+    auto* made = new pipeline::Pipeline;
+    const auto rule = pipeline::ParseRule("priority=0,actions=normal", nullptr);
+    REQUIRE_OK(rule);
+    REQUIRE_OK(made->Replace({&*rule, 1}, {}, 0));
+    return made;
+  }();
+  pipeline::Versions::Reader reader(&pipeline->versions());
+  const pipeline::Versions::Snapshot snapshot(&reader);
+  const translate::Abilities abilities;
+  static translate::Translator translator;
+  translator.Translate(key, {*pipeline, snapshot.version(), ports, macs, abilities}, out);
+}
+
 struct Case {
   const char* what;
   const char* key;
@@ -141,7 +158,7 @@ TEST_CASE("translate: decisions of the learning switch, and their masks") {
   for (const Case& test : kCases) {
     INFO(test.what);
     const ovs::FlowKey key = Key(test.key);
-    translate::Translate(key, ports, macs, &translation);
+    Translate(key, ports, macs, &translation);
     CHECK(translate::ToString(translation.verdict) == translate::ToString(test.verdict));
     CHECK(ActionsText(translation) == test.actions);
     CHECK(translation.install == (test.flow != nullptr));
@@ -194,11 +211,11 @@ TEST_CASE("translate: packets that are equal under the mask get the same decisio
   Translation of_a, of_b;
   int compared = 0;
   for (const ovs::FlowKey& a : keys) {
-    translate::Translate(a, ports, macs, &of_a);
+    Translate(a, ports, macs, &of_a);
     for (const ovs::FlowKey& b : keys) {
       // The kernel always matches whether there is a tag.
       if (a.vlans() != b.vlans() || !ovs::MatchesUnder(a, b, of_a.mask)) continue;
-      translate::Translate(b, ports, macs, &of_b);
+      Translate(b, ports, macs, &of_b);
       CHECK(of_a.actions == of_b.actions);
       CHECK(of_a.verdict == of_b.verdict);
       CHECK(of_a.install == of_b.install);

@@ -1,0 +1,33 @@
+// Between the kernel's flow key and the fields that rules match.
+//
+// A FlowKey says which attributes there are; Fields are flat, and what is absent is zero. Both ways
+// lose nothing of a key as the kernel makes it, but for what no field covers (Geneve options, NSH,
+// IPv6 extension headers, the rest of ERSPAN metadata), which KeyOfFields() takes from another key.
+//
+//   const Fields packet = FieldsOfKey(upcall_key);
+//   ... translation reads `packet`, and marks what it read ...
+//   const ovs::FlowKey mask = MaskOfFields(read, upcall_key);
+//   ovs::EncodeFlowMask(upcall_key, mask, &writer);
+#pragma once
+
+#include "agent/pipeline/fields.h"
+#include "netlink/ovs/flow_key.h"
+
+namespace sluice::translate {
+
+using pipeline::Fields;
+
+Fields FieldsOfKey(const ovs::FlowKey& key);
+
+// The key of a packet with these fields, as the kernel would write it: metadata always, the port
+// unless it is kInPortNone, and of the layers what the types in front of them ask for. `rest` has
+// what Fields do not cover.
+ovs::FlowKey KeyOfFields(const Fields& fields, const ovs::FlowKey& rest = {});
+
+// The mask of the flow of `key` that matches those packets which agree with it in `bits`, or fewer
+// of them: ports, Ethernet types, fragment types and the shape of a tag are matched whole, as the
+// kernel knows no less. Where the key lacks what bits ask for, the types in front of it are matched
+// in its stead.
+ovs::FlowKey MaskOfFields(const Fields& bits, const ovs::FlowKey& key);
+
+}  // namespace sluice::translate

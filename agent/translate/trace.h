@@ -1,0 +1,17 @@
+// A translation in words: each table, rule and action, which bits of the packet each search asked
+// for, and the datapath flow that results.
+//
+//   std::cout << Trace(key, view, &ports);
+#pragma once
+
+#include <string>
+
+#include "agent/pipeline/ports.h"
+#include "agent/translate/translate.h"
+
+namespace sluice::translate {
+
+// `names` may be null. Nothing is learned and nothing counted.
+std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::PortNames* names);
+
+}  // namespace sluice::translate

@@ -1,0 +1,264 @@
+#include "agent/translate/walk.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "agent/translate/commit.h"
+#include "netlink/attr/wire.h"
+
+namespace sluice::translate {
+
+using base::Be32;
+using pipeline::Action;
+using pipeline::ActionSpan;
+using pipeline::BridgePort;
+using pipeline::FieldRow;
+using pipeline::Needs;
+using pipeline::PacketInReason;
+using pipeline::Subfield;
+using pipeline::TableRule;
+
+namespace {
+
+// What leaves a packet as it is, for the actions that come behind it.
+constexpr uint16_t kHarmless[] = {OVS_ACTION_ATTR_OUTPUT, OVS_ACTION_ATTR_USERSPACE,
+                                  OVS_ACTION_ATTR_TRUNC, OVS_ACTION_ATTR_CLONE,
+                                  OVS_ACTION_ATTR_SAMPLE};
+
+bool ChangesPacket(base::ByteView actions) {
+  for (const attr::Attribute& action : attr::AttributeWalk(actions))
+    if (std::find(std::begin(kHarmless), std::end(kHarmless), action.type) == std::end(kHarmless))
+      return true;
+  return false;
+}
+
+// The bits that tell whether it holds.
+Fields BitsOf(Needs needs) {
+  Fields bits;
+  pipeline::AddBitsOf(needs, &bits);
+  return bits;
+}
+
+}  // namespace
+
+void Walk::Run(const Fields& packet, const View& view, Translation* out) {
+  view_ = &view;
+  out_ = out;
+  out->verdict = Verdict::kDropNoRule;
+  out->actions.Clear();
+  out->install = true;
+  out->learned.clear();
+  out->tables.reset();
+  out->groups = out->ports = out->macs = false;
+  out->credits.clear();
+  now_.state.Reset(packet);
+  now_.stack.clear();
+  now_.set.Clear();
+  going_ = Going::kOn;
+  depth_ = steps_ = nesting_ = 0;
+  priority_ = packet.skb_priority;
+  // Which packets these are at all: from this port, and not sent through the datapath again.
+  now_.state.Read(offsetof(Fields, in_port), sizeof(Be32));
+  now_.state.Read(offsetof(Fields, recirc_id), sizeof(Be32));
+  now_.state.Read(offsetof(Fields, packet_type), sizeof(Be32));
+  ShowActionSet();
+  out->ports = true;
+  if (view.ports.Find(InPort()) == nullptr) {
+    out->verdict = Verdict::kDropUnknownPort;
+  } else {
+    SearchTable(0);
+    DoSet();
+  }
+  Finish();
+}
+
+void Walk::Finish() {
+  out_->read = now_.state.read();
+  // Nobody sees what the last copy was made from.
+  while (out_->actions.UnwrapLast(OVS_ACTION_ATTR_CLONE)) {
+  }
+  if (now_.state.is_blind()) Fail(Verdict::kDropBlind);
+  if (out_->actions.bytes().size() > kMaxActionBytes) Fail(Verdict::kDropTooLong);
+  if (going_ == Going::kFail) {
+    out_->actions.Clear();
+    out_->learned.clear();
+  }
+  rule_ = nullptr;
+  view_ = nullptr;
+}
+
+void Walk::Fail(Verdict verdict) {
+  out_->verdict = verdict;
+  going_ = Going::kFail;
+}
+
+bool Walk::Enter() {
+  if (++depth_ <= kMaxDepth) return true;
+  Fail(Verdict::kDropTooDeep);
+  return false;
+}
+
+bool Walk::Step() {
+  if (++steps_ <= kMaxSteps) return true;
+  Fail(Verdict::kDropTooDeep);
+  return false;
+}
+
+void Walk::SearchTable(uint8_t table, std::optional<uint32_t> in_port) {
+  const TableRule* const caller = rule_;
+  std::optional<uint8_t> next = table;
+  while (next && going() && Step()) {
+    Fields read;
+    const Be32 came_from = now_.state.now().in_port;
+    if (in_port) now_.state.SetInPort(Be32::FromHost(*in_port));
+    rule_ = view_->pipeline.Lookup(*next, now_.state.now(), &read, view_->version);
+    now_.state.SetInPort(came_from);
+    now_.state.Read(read);
+    out_->tables.set(*next);
+    if (view_->observer != nullptr)
+      view_->observer->OnLookup(*next, rule_, now_.state.now(), read, depth_);
+    if (rule_ == nullptr) break;
+    if (out_->verdict == Verdict::kDropNoRule) out_->verdict = Verdict::kDropRules;
+    out_->credits.push_back(rule_->stats);
+    goto_.reset();
+    in_port.reset();
+    Do(rule_->rule.actions.span());
+    next = std::exchange(goto_, std::nullopt);
+  }
+  rule_ = caller;
+}
+
+void Walk::Do(ActionSpan actions) {
+  for (const Action action : actions) {
+    if (!going()) return;
+    Do(action);
+  }
+}
+
+void Walk::Do(const Action& action) {
+  if (view_->observer != nullptr) view_->observer->OnAction(action, depth_);
+  (this->*kHandlers[static_cast<size_t>(action.kind())])(action);
+}
+
+void Walk::DoSet() {
+  if (going_ == Going::kExit) going_ = Going::kOn;
+  if (!going() || now_.set.empty()) return;
+  const ActionSet::List actions = now_.set.InOrder();
+  now_.set.Clear();
+  if (!actions.empty()) Note("the action set:");
+  for (const Action& action : actions) {
+    if (going()) Do(action);
+  }
+}
+
+void Walk::LeaveCopy(const Copy& before, size_t begin) {
+  const Fields read = now_.state.read();
+  const bool is_blind = now_.state.is_blind();
+  now_ = before;
+  now_.state.ReadOriginal(read);
+  if (is_blind) return Fail(Verdict::kDropBlind);
+  if (ChangesPacket(out_->actions.bytes().subspan(begin)))
+    out_->actions.WrapFrom(begin, OVS_ACTION_ATTR_CLONE);
+  --nesting_;
+  if (going_ != Going::kFail) going_ = Going::kOn;
+}
+
+// --- The packet ----------------------------------------------------------------------------------
+
+bool Walk::HoldsNow(Needs needs) {
+  now_.state.Read(BitsOf(needs));
+  return Holds(needs, now_.state.now());
+}
+
+absl::uint128 Walk::ReadBits(const Subfield& bits) {
+  Fields mask;
+  pipeline::SetBits(bits, pipeline::LowBits(bits.bits), &mask);
+  now_.state.Read(mask);
+  return pipeline::GetBits(now_.state.now(), bits);
+}
+
+void Walk::WriteBits(const FieldRow& row, absl::uint128 value, absl::uint128 mask) {
+  Fields values, masks;
+  pipeline::SetField(row, value & mask, &values);
+  pipeline::SetField(row, mask, &masks);
+  const bool is_tag = row.offset >= offsetof(Fields, vlans) &&
+                      row.offset < offsetof(Fields, vlans) + sizeof(Fields::vlans);
+  if (!is_tag) {
+    now_.state.Write(
+        row.offset,
+        base::ByteView(reinterpret_cast<const uint8_t*>(&values) + row.offset, row.bytes),
+        base::ByteView(reinterpret_cast<const uint8_t*>(&masks) + row.offset, row.bytes));
+    return;
+  }
+  const uint16_t tci = values.vlans[0].tci.host(), bits = masks.vlans[0].tci.host();
+  if ((bits & pipeline::kVlanPresent) != 0 && (tci & pipeline::kVlanPresent) == 0)
+    return now_.state.PopVlan();
+  if (!now_.state.HasVlan() && (tci & pipeline::kVlanPresent) == 0) return;
+  now_.state.SetTci(static_cast<uint16_t>(tci & ~pipeline::kVlanPresent),
+                    static_cast<uint16_t>(bits & ~pipeline::kVlanPresent));
+}
+
+bool Walk::CommitNow() {
+  if (Commit(&now_.state, &out_->actions)) return true;
+  Fail(Verdict::kDropUnsettable);
+  return false;
+}
+
+// --- Ways out ------------------------------------------------------------------------------------
+
+void Walk::OutputTo(uint32_t port, uint32_t max_length) {
+  switch (port) {
+    case pipeline::kPortInPort:
+      if (view_->ports.Find(InPort()) == nullptr) return Note("there is no such port");
+      return SendToPort(InPort(), max_length);
+    case pipeline::kPortNormal:
+      return Normal(max_length);
+    case pipeline::kPortFlood:
+    case pipeline::kPortAll:
+      return SendToAll(max_length);
+    case pipeline::kPortController:
+      return SendToUserspace({}, {}, max_length);
+    default:
+      break;
+  }
+  if (port == InPort()) return Note("not sent back to the port that it came from");
+  if (view_->ports.Find(port) == nullptr) return Note("there is no such port");
+  SendToPort(port, max_length);
+}
+
+void Walk::SendToPort(uint32_t port_no, uint32_t max_length) {
+  if (!CommitNow()) return;
+  if (max_length != 0) out_->actions.Truncate(max_length);
+  out_->actions.Output(port_no);
+  if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
+}
+
+void Walk::SendToAll(uint32_t max_length) {
+  for (const BridgePort& port : view_->ports.ports()) {
+    if (port.port_no != InPort() && going()) SendToPort(port.port_no, max_length);
+  }
+}
+
+void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length) {
+  if (!CommitNow()) return;
+  data.table = rule_ == nullptr ? 0 : rule_->rule.table;
+  data.cookie = rule_ == nullptr ? 0 : rule_->rule.cookie;
+  if (max_length != 0 && max_length != 0xffff) out_->actions.Truncate(max_length);
+  absl::InlinedVector<uint8_t, 128> bytes(sizeof(data) + tail.size());
+  base::Store(bytes.data(), data);
+  if (!tail.empty()) std::memcpy(bytes.data() + sizeof(data), tail.data(), tail.size());
+  out_->actions.Userspace(view_->kernel.upcall_pid, base::ByteView(bytes.data(), bytes.size()));
+  if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
+}
+
+// Tells each listener; `ids` are of two bytes each, none means listener 0.
+void Walk::TtlRanOut(base::ByteView ids) {
+  const size_t count = std::max<size_t>(ids.size() / sizeof(uint16_t), 1);
+  for (size_t i = 0; i < count && going(); ++i) {
+    const uint16_t id =
+        ids.empty() ? uint16_t{0} : base::Load<uint16_t>(ids.data() + i * sizeof(uint16_t));
+    SendToUserspace({.reason = PacketInReason::kInvalidTtl, .id = id}, {}, 0);
+  }
+}
+
+}  // namespace sluice::translate

@@ -1,0 +1,154 @@
+// One translation under way. Inside of agent/translate.
+//
+// walk.cc has the tables, the limits and the ways out; walk_actions.cc a function for each kind of
+// action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/numeric/int128.h"
+#include "agent/pipeline/prerequisites.h"
+#include "agent/translate/action_set.h"
+#include "agent/translate/packet_state.h"
+#include "agent/translate/translate.h"
+#include "agent/translate/user_data.h"
+
+namespace sluice::translate {
+
+class Walk {
+ public:
+  // Resubmits, groups and clones within each other; and lookups and buckets in all.
+  static constexpr int kMaxDepth = 64;
+  static constexpr int kMaxSteps = 4096;
+  // Lists within lists that the kernel takes are 16.
+  static constexpr int kMaxNesting = 14;
+  // The kernel's own form of a list may have 32 KiB, and is longer than ours.
+  static constexpr size_t kMaxActionBytes = 16 * 1024;
+
+  void Run(const Fields& packet, const View& view, Translation* out);
+
+ private:
+  using Handler = void (Walk::*)(const pipeline::Action& action);
+  static const Handler kHandlers[pipeline::kActionKinds];
+
+  // What a copy of the packet has to itself.
+  struct Copy {
+    PacketState state;
+    absl::InlinedVector<absl::uint128, 4> stack;  // of push() and pop(): each with its width
+    ActionSet set;
+  };
+  enum class Going : uint8_t {
+    kOn,
+    kExit,  // out of all lists; the action set is still carried out
+    kEnd,   // that too is not: the TTL ran out
+    kFail,  // nothing of it all holds
+  };
+
+  // walk.cc
+  void SearchTable(uint8_t table, std::optional<uint32_t> in_port = std::nullopt);
+  void Do(pipeline::ActionSpan actions);
+  void Do(const pipeline::Action& action);
+  void DoSet();
+  void Finish();
+  void Fail(Verdict verdict);
+  // Runs `body` on a copy of packet and state; what it changes nobody sees afterwards.
+  template <typename Body>
+  void OnCopy(Body body) {
+    if (++nesting_ > kMaxNesting) return Fail(Verdict::kDropTooDeep);
+    const Copy before = now_;
+    const size_t begin = out_->actions.bytes().size();
+    body();
+    LeaveCopy(before, begin);
+  }
+  void LeaveCopy(const Copy& before, size_t begin);
+  // Takes a step inwards; false (and all fails) when that is one too many.
+  bool Enter();
+  void Leave() { --depth_; }
+  // Counts a lookup or a bucket; the same.
+  bool Step();
+  bool going() const { return going_ == Going::kOn; }
+  void Note(std::string_view what) {
+    if (view_->observer != nullptr) view_->observer->OnNote(what, depth_);
+  }
+
+  // The packet as it is. What was asked of it is read.
+  // Rules may say that it came from elsewhere.
+  uint32_t InPort() const { return now_.state.now().in_port.host(); }
+  bool HoldsNow(pipeline::Needs needs);
+  absl::uint128 ReadBits(const pipeline::Subfield& bits);
+  void WriteBits(const pipeline::FieldRow& row, absl::uint128 value, absl::uint128 mask);
+  bool CommitNow();
+
+  // Ways out.
+  void OutputTo(uint32_t port, uint32_t max_length);
+  void SendToPort(uint32_t port_no, uint32_t max_length);
+  void SendToAll(uint32_t max_length);
+  void SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length);
+  void TtlRanOut(base::ByteView ids);
+
+  // walk_actions.cc
+  void DoOutput(const pipeline::Action& action);
+  void DoOutputRegister(const pipeline::Action& action);
+  void DoController(const pipeline::Action& action);
+  void DoEnqueue(const pipeline::Action& action);
+  void DoSetQueue(const pipeline::Action& action);
+  void DoPopQueue(const pipeline::Action& action);
+  void DoSetField(const pipeline::Action& action);
+  void DoSetVlanVid(const pipeline::Action& action);
+  void DoSetVlanPcp(const pipeline::Action& action);
+  void DoStripVlan(const pipeline::Action& action);
+  void DoPushVlan(const pipeline::Action& action);
+  void DoPushMpls(const pipeline::Action& action);
+  void DoPopMpls(const pipeline::Action& action);
+  void DoDecMplsTtl(const pipeline::Action& action);
+  void DoDecTtl(const pipeline::Action& action);
+  void DoMove(const pipeline::Action& action);
+  void DoPush(const pipeline::Action& action);
+  void DoPop(const pipeline::Action& action);
+  void DoResubmit(const pipeline::Action& action);
+  void DoGroup(const pipeline::Action& action);
+  void DoClone(const pipeline::Action& action);
+  void DoSample(const pipeline::Action& action);
+  void DoNote(const pipeline::Action& action);
+  void DoExit(const pipeline::Action& action);
+  void DoClearActions(const pipeline::Action& action);
+  void DoWriteActions(const pipeline::Action& action);
+  void DoWriteMetadata(const pipeline::Action& action);
+  void DoGotoTable(const pipeline::Action& action);
+  void PushTag(uint16_t tpid, uint16_t tci);
+  void SetPriority(base::Be32 priority);
+  void ShowActionSet();
+  // Runs `body`, which appends actions that the kernel refuses behind tags, between taking them off
+  // and putting them on again.
+  template <typename Body>
+  void WithoutTags(Body body);
+
+  // walk_groups.cc
+  void RunGroup(const pipeline::PipelineGroup& group);
+  void RunBucket(const pipeline::PipelineGroup& group, size_t bucket);
+  std::optional<size_t> Select(const pipeline::Group& group);
+  using Asked = absl::InlinedVector<const pipeline::PipelineGroup*, 8>;
+  bool Lives(const pipeline::Bucket& bucket, pipeline::GroupType type, Asked* asked);
+  bool Lives(const pipeline::Bucket& bucket, pipeline::GroupType type);
+  uint64_t HashFor(const pipeline::Group& group);
+
+  // walk_normal.cc
+  void Normal(uint32_t max_length);
+  std::optional<uint16_t> VlanOf(const pipeline::BridgePort& in);
+  void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort* but,
+                  uint16_t vlan, uint32_t max_length);
+
+  const View* view_ = nullptr;
+  Translation* out_ = nullptr;
+  Copy now_;
+  Going going_ = Going::kOn;
+  // The rule whose actions are taken.
+  const pipeline::TableRule* rule_ = nullptr;
+  std::optional<uint8_t> goto_;  // of that rule
+  base::Be32 priority_;          // that the packet came with
+  int depth_ = 0, steps_ = 0, nesting_ = 0;
+};
+
+}  // namespace sluice::translate

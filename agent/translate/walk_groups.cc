@@ -1,0 +1,138 @@
+// Groups: which buckets a packet goes through, each on a copy.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/hash/hash.h"
+#include "agent/translate/walk.h"
+
+namespace sluice::translate {
+
+using pipeline::Bucket;
+using pipeline::Group;
+using pipeline::GroupType;
+using pipeline::Needs;
+using pipeline::PipelineGroup;
+using pipeline::SelectionMethod;
+
+namespace {
+
+// Evenly spread, and the same on every machine and in every run.
+uint64_t Mix(uint64_t h) {
+  h ^= h >> 33;
+  h *= 0xff51afd7ed558ccdULL;
+  h ^= h >> 33;
+  h *= 0xc4ceb9fe1a85ec53ULL;
+  return h ^ (h >> 33);
+}
+
+uint64_t HashBytes(base::ByteView bytes, uint64_t hash) {
+  for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
+  return Mix(hash);
+}
+
+}  // namespace
+
+void Walk::RunGroup(const PipelineGroup& group) {
+  out_->credits.push_back(group.stats);
+  const std::vector<Bucket>& buckets = group.group.buckets;
+  switch (group.group.type) {
+    case GroupType::kAll:
+    case GroupType::kIndirect:
+      for (size_t i = 0; i < buckets.size() && going(); ++i) RunBucket(group, i);
+      return;
+    case GroupType::kFastFailover:
+      for (size_t i = 0; i < buckets.size(); ++i) {
+        if (Lives(buckets[i], GroupType::kFastFailover)) return RunBucket(group, i);
+      }
+      return Note("no bucket of the group lives");
+    case GroupType::kSelect:
+      if (const std::optional<size_t> bucket = Select(group.group))
+        return RunBucket(group, *bucket);
+      return Note("no bucket of the group lives");
+  }
+}
+
+void Walk::RunBucket(const PipelineGroup& group, size_t bucket) {
+  if (!Step() || !Enter()) return;
+  OnCopy([&] {
+    now_.set.Clear();
+    now_.set.Write(group.group.buckets[bucket].actions.span());
+    out_->credits.push_back(group.bucket_stats[bucket]);
+    DoSet();
+  });
+  Leave();
+}
+
+// One that watches nothing lives, but not in a group that fails over. `asked`: groups that were
+// asked already; to ask again would tell nothing new, and take for ever where they watch each
+// other.
+bool Walk::Lives(const Bucket& bucket, GroupType type, Asked* asked) {
+  const bool watches_port = bucket.watch_port != pipeline::kPortNone;
+  const bool watches_group = bucket.watch_group != pipeline::kNoGroup;
+  if (!watches_port && !watches_group) return type != GroupType::kFastFailover;
+  if (watches_port && view_->ports.IsUp(bucket.watch_port)) return true;
+  const PipelineGroup* watched =
+      watches_group ? view_->pipeline.FindGroup(bucket.watch_group, view_->version) : nullptr;
+  if (watched == nullptr || std::find(asked->begin(), asked->end(), watched) != asked->end())
+    return false;
+  asked->push_back(watched);
+  for (const Bucket& other : watched->group.buckets)
+    if (Lives(other, watched->group.type, asked)) return true;
+  return false;
+}
+
+bool Walk::Lives(const Bucket& bucket, GroupType type) {
+  Asked asked;
+  return Lives(bucket, type, &asked);
+}
+
+// The bucket that wins a race whose handicaps are the weights, and whose luck is the hash: a bucket
+// that comes or goes moves no packet between the others.
+std::optional<size_t> Walk::Select(const Group& group) {
+  std::optional<size_t> best;
+  std::optional<uint64_t> hash;
+  double best_score = 0;
+  for (size_t i = 0; i < group.buckets.size(); ++i) {
+    const Bucket& bucket = group.buckets[i];
+    if (bucket.weight == 0 || !Lives(bucket, group.type)) continue;
+    if (!hash) hash = HashFor(group);
+    const uint64_t luck = Mix(*hash ^ (uint64_t{bucket.id} * 0x9e3779b97f4a7c15ULL));
+    const double uniform = (static_cast<double>(luck >> 11) + 1) * 0x1p-53;  // (0, 1]
+    const double score = -std::log(uniform) / bucket.weight;
+    if (best && score >= best_score) continue;
+    best = i;
+    best_score = score;
+  }
+  return best;
+}
+
+// Reads what it hashes: a megaflow for each value. Without the hash of the datapath, the symmetric
+// ones read both ends of a connection.
+uint64_t Walk::HashFor(const Group& group) {
+  uint64_t hash = Mix(group.hash_basis + 0x9e3779b97f4a7c15ULL);
+  if (group.method == SelectionMethod::kHash) {
+    for (const pipeline::FieldIndex field : group.fields) {
+      const pipeline::FieldRow& row = pipeline::FieldAt(field);
+      if (!HoldsNow(row.needs)) continue;
+      const absl::uint128 value = ReadBits(pipeline::Whole(row));
+      hash = Mix(hash ^ absl::Uint128Low64(value)) ^ Mix(absl::Uint128High64(value) + field);
+    }
+    return hash;
+  }
+  PacketState& state = now_.state;
+  const auto both = [&](auto member_a, auto member_b) {
+    const uint64_t a = HashBytes(base::AsBytes(state.ReadMember(member_a)), hash);
+    const uint64_t b = HashBytes(base::AsBytes(state.ReadMember(member_b)), hash);
+    hash = Mix(hash ^ (a + b));
+  };
+  both(&Fields::eth_src, &Fields::eth_dst);
+  if (HoldsNow(Needs::kIpv4)) both(&Fields::nw_src, &Fields::nw_dst);
+  if (HoldsNow(Needs::kIpv6)) both(&Fields::ipv6_src, &Fields::ipv6_dst);
+  if (HoldsNow(Needs::kPorts)) {
+    hash = Mix(hash ^ state.now().nw_proto);
+    both(&Fields::tp_src, &Fields::tp_dst);
+  }
+  return hash;
+}
+
+}  // namespace sluice::translate
