@@ -19,9 +19,9 @@
 namespace sluice::control {
 namespace {
 
-// Local tools ask little: an attacker who got at the socket shall not get more.
-constexpr int kMaxRequestBytes = 1 << 20;
-constexpr size_t kMaxBufferedBytes = 64 << 20;
+// The longest request is a bridge's rules: 100,000 of them are some ten megabytes.
+constexpr int kMaxRequestBytes = 64 << 20;
+constexpr size_t kMaxBufferedBytes = 256 << 20;
 constexpr int kMaxThreads = 8;
 
 absl::Status MakeFolderOf(const std::string& path) {
@@ -73,16 +73,32 @@ class Server::Service final : public v1::Sluice::Service {
   }
   grpc::Status ListMacs(grpc::ServerContext*, const v1::ListMacsRequest* request,
                         v1::ListMacsResponse* response) override {
-    requests_.Add();
-    absl::StatusOr<v1::ListMacsResponse> macs = source_->Macs(request->bridge());
-    if (!macs.ok())
-      return {static_cast<grpc::StatusCode>(macs.status().code()),
-              std::string(macs.status().message())};
-    *response = *std::move(macs);
-    return grpc::Status::OK;
+    return Answer(source_->Macs(request->bridge()), response);
+  }
+  grpc::Status ChangeRules(grpc::ServerContext*, const v1::ChangeRulesRequest* request,
+                           v1::ChangeRulesResponse* response) override {
+    return Answer(source_->ChangeRules(*request), response);
+  }
+  grpc::Status DumpRules(grpc::ServerContext*, const v1::DumpRulesRequest* request,
+                         v1::DumpRulesResponse* response) override {
+    return Answer(source_->DumpRules(*request), response);
+  }
+  grpc::Status Trace(grpc::ServerContext*, const v1::TraceRequest* request,
+                     v1::TraceResponse* response) override {
+    return Answer(source_->Trace(*request), response);
   }
 
  private:
+  template <typename Response>
+  grpc::Status Answer(absl::StatusOr<Response> answer, Response* response) {
+    requests_.Add();
+    if (!answer.ok())
+      return {static_cast<grpc::StatusCode>(answer.status().code()),
+              std::string(answer.status().message())};
+    *response = *std::move(answer);
+    return grpc::Status::OK;
+  }
+
   Source* const source_;
   base::Counter& requests_ =
       base::Counters::Get("control_requests", "Requests to the local API that were answered.");

@@ -35,6 +35,8 @@ std::string Uptime(uint64_t ms) {
   return absl::StrFormat("%d h %d min", seconds / 3600, seconds / 60 % 60);
 }
 
+std::string Seconds(uint64_t ms) { return absl::StrFormat("%d.%ds", ms / 1000, ms % 1000 / 100); }
+
 std::string Vlans(const v1::Port& port) {
   if (port.vlan() != 0) return absl::StrCat("vlan ", port.vlan());
   if (port.trunks().empty()) return port.state() == "unmanaged" ? "" : "trunk";
@@ -99,6 +101,24 @@ std::string ToText(const v1::ListMacsResponse& macs) {
                      absl::StrCat(mac.vlan()), mac.mac(), Uptime(mac.age_ms())});
   std::string out;
   AppendTable(table, "", &out);
+  return out;
+}
+
+std::string ToText(const v1::ChangeRulesResponse& change) {
+  return absl::StrFormat("%d added, %d replaced, %d modified, %d deleted; %d groups changed\n",
+                         change.added(), change.replaced(), change.modified(), change.deleted(),
+                         change.groups());
+}
+
+std::string ToText(const v1::DumpRulesResponse& rules) {
+  std::string out;
+  for (const v1::GroupEntry& group : rules.groups())
+    absl::StrAppendFormat(&out, "n_packets=%d, n_bytes=%d, %s\n", group.packets(), group.bytes(),
+                          group.text());
+  for (const v1::RuleEntry& rule : rules.rules())
+    absl::StrAppendFormat(&out, "n_packets=%d, n_bytes=%d, age=%s, idle=%s, %s\n", rule.packets(),
+                          rule.bytes(), Seconds(rule.age_ms()), Seconds(rule.idle_ms()),
+                          rule.text());
   return out;
 }
 

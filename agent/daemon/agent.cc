@@ -89,6 +89,9 @@ absl::Status Agent::StartEngine() {
               .links = &links_,
               .clock = &clock_,
               .flow_limit = flows.limit,
+              // What our oldest kernel can. Userspace() actions go to the first handler, or where
+              // the CPU's upcalls go.
+              .abilities = {.dec_ttl = true, .upcall_pid = handlers_->pids().front()},
               .on_generation = [this] { revalidator_->Kick(); },
               .adopt = [this](flowcache::DatapathFlows* f) { AdoptFlows(f); },
               .on_datapaths = [this] { PublishDatapaths(); }};
@@ -152,6 +155,7 @@ void Agent::PostStatus() {
     postings.push_back({.name = bridge->config().name,
                         .dp_ifindex = bridge->ports().dp_ifindex(),
                         .problem = bridge->ports().datapath_problem(),
+                        .rules_problem = bridge->rules_problem(),
                         .mac_limit = bridge->config().mac_limit,
                         .flow_limit = context_.flow_limit,
                         .ports = bridge->ports().Status(),

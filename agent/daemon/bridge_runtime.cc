@@ -1,5 +1,11 @@
 #include "agent/daemon/bridge_runtime.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "agent/daemon/rule_requests.h"
+
 namespace sluice::daemon {
 
 BridgeRuntime::BridgeRuntime(const BridgeConfig& config, const BridgeContext* context)
@@ -15,15 +21,18 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
                             .mac_limit = config_.mac_limit},
       context_->clock);
   made->SetChangeListener(context_->on_generation);
+  made->SetAbilities(context_->abilities);
+  if (!config_.rules.empty()) (void)made->ReplaceRules({}, {});  // none cannot be wrong
   return made;
 }
 
 void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
+  const bool other_rules = config.rules.empty() != config_.rules.empty();
   const bool other_table =
-      config.mac_aging != config_.mac_aging || config.mac_limit != config_.mac_limit;
+      other_rules || config.mac_aging != config_.mac_aging || config.mac_limit != config_.mac_limit;
   config_ = config;
   ports_.SetWanted(config.ports);
-  if (!other_table) return;
+  if (!other_table) return LoadRules();
   // A new table, which learns again; the revalidator adopts the flows that are in the kernel.
   std::vector<pipeline::BridgePort> ports = bridge_->ports()->ports();
   bridge_ = MakeBridge();
@@ -33,6 +42,23 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
 
 void BridgeRuntime::OnPorts(std::vector<pipeline::BridgePort> ports) {
   bridge_->SetPorts(std::move(ports));
+  LoadRules();
+}
+
+void BridgeRuntime::LoadRules() {
+  if (config_.rules.empty()) return;
+  const absl::Status status = LoadRuleFiles(config_.rules, config_.groups, bridge_.get());
+  // Ports come and go one after the other, and each time the files are read: said once.
+  if (status.message() == rules_problem_) return;
+  rules_problem_ = std::string(status.message());
+  if (status.ok()) return;
+  // Rules may name ports that are about to come.
+  const bool complete =
+      std::all_of(config_.ports.begin(), config_.ports.end(), [&](const port::PortSpec& port) {
+        return bridge_->ports()->NumberOf(port.name).has_value();
+      });
+  spdlog::log(complete ? spdlog::level::err : spdlog::level::info,
+              "{}: the rules stay as they are: {}", config_.name, rules_problem_);
 }
 
 void BridgeRuntime::OnDatapath(int dp_ifindex) {

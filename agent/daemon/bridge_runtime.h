@@ -22,6 +22,7 @@ struct BridgeContext {
   const port::LinkTable* links = nullptr;
   const base::Clock* clock = nullptr;
   uint32_t flow_limit = 0;
+  translate::Abilities abilities{};
   std::function<void()> on_generation;                   // by any thread
   std::function<void(flowcache::DatapathFlows*)> adopt;  // before upcalls of it are answered
   std::function<void()> on_datapaths;                    // some bridge's flows() changed
@@ -38,6 +39,8 @@ class BridgeRuntime final : public port::PortSink {
   const port::PortManager& ports() const { return ports_; }
   const BridgeConfig& config() const { return config_; }
   const std::shared_ptr<bridge::Bridge>& bridge() const { return bridge_; }
+  // Why the rules are not those of the files; empty when they are.
+  const std::string& rules_problem() const { return rules_problem_; }
   // nullptr while there is no datapath.
   const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
 
@@ -46,11 +49,16 @@ class BridgeRuntime final : public port::PortSink {
 
  private:
   std::shared_ptr<bridge::Bridge> MakeBridge() const;
+  // The files of rules and groups, as they are now and by the ports that there are now. When they
+  // cannot be taken the bridge keeps what it has, which is nothing before the first time: it
+  // forwards nothing until then.
+  void LoadRules();
 
   BridgeConfig config_;
   const BridgeContext* const context_;
   std::shared_ptr<bridge::Bridge> bridge_;
   std::shared_ptr<flowcache::DatapathFlows> flows_;
+  std::string rules_problem_;  // why the files could not be taken; empty: they were
   port::PortManager ports_;
 };
 

@@ -61,6 +61,7 @@ class ConfigReader {
   port::PortSpec ReadPort(const YamlValue& value);
   void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
   // Takes a device's name, which only one bridge or port may have.
+  static std::string TakePath(const YamlValue& value);
   std::string TakeName(const YamlValue& value);
 
   Config config_;
@@ -127,12 +128,16 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
        [&](const YamlValue& v) {
          if (const auto n = v.Number(1, 1'000'000)) bridge.mac_limit = static_cast<uint32_t>(*n);
        }},
+      {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
+      {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
       {"ports",
        [&](const YamlValue& v) {
          v.ReadList(kMaxPorts,
                     [&](size_t, const YamlValue& item) { bridge.ports.push_back(ReadPort(item)); });
        }},
   });
+  if (bridge.rules.empty() && !bridge.groups.empty())
+    value.Fail("has groups, but no rules that could lead to them");
   return bridge;
 }
 
@@ -168,6 +173,14 @@ void ConfigReader::ReadTrunks(const YamlValue& value, std::vector<uint16_t>* tru
   if (!any) value.Fail("names no VLAN; leave it out for all of them");
   absl::c_sort(*trunks);
   if (absl::c_adjacent_find(*trunks) != trunks->end()) value.Fail("names a VLAN twice");
+}
+
+std::string ConfigReader::TakePath(const YamlValue& value) {
+  const std::optional<std::string> path = value.Text();
+  if (!path) return {};
+  if (!path->starts_with('/') || path->find('\0') != path->npos)
+    value.Fail("must be the absolute path of a file");
+  return *path;
 }
 
 std::string ConfigReader::TakeName(const YamlValue& value) {

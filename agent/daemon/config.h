@@ -40,6 +40,8 @@ struct BridgeConfig {
   std::chrono::milliseconds mac_aging{300000};
   uint32_t mac_limit = 8192;
   std::vector<port::PortSpec> ports{};  // without the local port
+  // Files of rules and groups; empty: one rule, normal.
+  std::string rules{}, groups{};
   friend bool operator==(const BridgeConfig&, const BridgeConfig&) = default;
 };
 

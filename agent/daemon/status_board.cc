@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "agent/daemon/rule_requests.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
 
@@ -40,9 +42,8 @@ void AddMacs(const BridgePosting& bridge, base::MonotonicMs now, v1::ListMacsRes
 
 }  // namespace
 
-StatusBoard::StatusBoard(const upcall::HandlerPool* handlers,
-                         const flowcache::Revalidator* revalidator, upcall::DispatchMode mode,
-                         socket::Client client, const base::Clock* clock)
+StatusBoard::StatusBoard(const upcall::HandlerPool* handlers, flowcache::Revalidator* revalidator,
+                         upcall::DispatchMode mode, socket::Client client, const base::Clock* clock)
     : handlers_(handlers),
       revalidator_(revalidator),
       mode_(mode),
@@ -67,6 +68,9 @@ v1::GetHealthResponse StatusBoard::Health() {
   for (const BridgePosting& bridge : *bridges()) {
     if (!bridge.problem.empty())
       out.add_problems(absl::StrCat(bridge.name, ": no datapath: ", bridge.problem));
+    if (!bridge.rules_problem.empty())
+      out.add_problems(absl::StrCat(
+          bridge.name, ": the rules are not those of the file: ", bridge.rules_problem));
     for (const port::PortStatus& port : bridge.ports)
       if (port.state == port::PortState::kFailed || port.state == port::PortState::kAdding)
         out.add_problems(
@@ -127,6 +131,45 @@ absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
   return out;
+}
+
+absl::StatusOr<std::shared_ptr<bridge::Bridge>> StatusBoard::Find(const std::string& name) const {
+  for (const BridgePosting& posting : *bridges())
+    if (posting.name == name) return posting.bridge;
+  return absl::NotFoundError(absl::StrCat("there is no bridge \"", name, "\""));
+}
+
+absl::StatusOr<v1::ChangeRulesResponse> StatusBoard::ChangeRules(
+    const v1::ChangeRulesRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  SLUICE_ASSIGN_OR_RETURN(v1::ChangeRulesResponse response,
+                          daemon::ChangeRules(request, bridge.get()));
+  if (request.wait()) SLUICE_RETURN_IF_ERROR(WaitForRevalidation());
+  return response;
+}
+
+// Two rounds that begin from here on: what a handler was about to install when the rules changed is
+// in the cache before the second.
+absl::Status StatusBoard::WaitForRevalidation() {
+  constexpr absl::Duration kPatience = absl::Seconds(30), kPause = absl::Milliseconds(2);
+  const uint64_t wanted = revalidator_->rounds() + 3;  // one may be under way
+  for (absl::Duration waited; waited < kPatience; waited += kPause) {
+    if (revalidator_->rounds() >= wanted) return absl::OkStatus();
+    revalidator_->Kick();
+    absl::SleepFor(kPause);
+  }
+  return absl::DeadlineExceededError(
+      "the rules have changed, but flows were not looked at again for 30 seconds");
+}
+
+absl::StatusOr<v1::DumpRulesResponse> StatusBoard::DumpRules(const v1::DumpRulesRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  return daemon::DumpRules(request, *bridge, clock_->Now());
+}
+
+absl::StatusOr<v1::TraceResponse> StatusBoard::Trace(const v1::TraceRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  return daemon::Trace(request, *bridge);
 }
 
 }  // namespace sluice::daemon

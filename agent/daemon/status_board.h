@@ -1,7 +1,8 @@
 // What the local API tells: the main loop posts what it knows, the API's threads read it.
 //
-// Thread-safe. Numbers that change all the time are asked for when they are wanted: those of the
-// kernel with a socket of the board's own, by GET requests alone.
+// It takes the changes of rules that the API asks for to their bridge. Thread-safe. Numbers that
+// change all the time are asked for when they are wanted: those of the kernel with a socket of the
+// board's own, by GET requests alone.
 #pragma once
 
 #include <memory>
@@ -25,17 +26,18 @@ struct BridgePosting {
   std::string name;
   int dp_ifindex = 0;
   std::string problem;
+  std::string rules_problem;
   uint32_t mac_limit = 0;
   uint32_t flow_limit = 0;
   std::vector<port::PortStatus> ports;
-  std::shared_ptr<const bridge::Bridge> bridge;
+  std::shared_ptr<bridge::Bridge> bridge;
   std::shared_ptr<const flowcache::DatapathFlows> flows;
 };
 
 class StatusBoard final : public control::Source {
  public:
   // The pointers outlive it.
-  StatusBoard(const upcall::HandlerPool* handlers, const flowcache::Revalidator* revalidator,
+  StatusBoard(const upcall::HandlerPool* handlers, flowcache::Revalidator* revalidator,
               upcall::DispatchMode mode, socket::Client client, const base::Clock* clock);
 
   void Post(std::vector<BridgePosting> bridges);
@@ -43,13 +45,19 @@ class StatusBoard final : public control::Source {
   v1::GetHealthResponse Health() override;
   v1::GetStatusResponse Status() override;
   absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) override;
+  absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
+      const v1::ChangeRulesRequest& request) override;
+  absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) override;
+  absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) override;
 
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
+  absl::StatusOr<std::shared_ptr<bridge::Bridge>> Find(const std::string& name) const;
+  absl::Status WaitForRevalidation();
   void FillDatapath(int dp_ifindex, v1::Bridge* out);
 
   const upcall::HandlerPool* const handlers_;
-  const flowcache::Revalidator* const revalidator_;
+  flowcache::Revalidator* const revalidator_;
   const upcall::DispatchMode mode_;
   const base::Clock* const clock_;
   const base::MonotonicMs started_;

@@ -1,0 +1,72 @@
+#!/bin/bash
+# Rules decide: from a file and over the API, all at once, with what they did counted, and traffic
+# follows them as soon as --wait returns.
+# shellcheck source=tests/scenario/lib.sh
+. "${0%/*}/lib.sh"
+
+make_hosts 3
+cat >"$work/br0.rules" <<'END'
+# h1 and h2 talk, h3 hears nobody. Table 1 has the addresses.
+table=0,priority=100,in_port=v3,actions=drop
+table=0,priority=10,actions=resubmit(,1)
+table=1,priority=50,arp,actions=flood
+table=1,priority=50,ip,nw_dst=10.0.0.1,actions=output:v1
+table=1,priority=50,ip,nw_dst=10.0.0.2,actions=output:v2
+END
+cat >"$work/sluiced.yaml" <<END
+control: {socket: $work/sluiced.sock}
+bridges:
+  - {name: br0, rules: $work/br0.rules, ports: [v1, v2, v3]}
+END
+sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
+daemon=$!
+wait_for control status || fail 'sluiced starts'
+loaded() { control rules br0 | grep -q 'in_port=v3'; }
+check 'the file is taken when its ports are there' wait_for loaded
+check 'rules lead packets' reach 1 10.0.0.2
+not() { ! "$@"; }
+check 'and drop them' not reach 3 10.0.0.1
+
+sleep 0.7 # a round of statistics
+control rules br0 dump 'table=1,ip' | tee "$work/rules"
+check 'packets are counted for their rules' grep -q 'n_packets=[1-9][0-9]*, .*nw_dst=10.0.0.2' "$work/rules"
+check 'rules of other tables are not shown' not grep -q 'table=0' "$work/rules"
+
+# A change is followed by each packet from the moment that --wait returns.
+bad=0
+for i in $(seq 20); do
+  control rules br0 add --wait 'table=1,priority=60,ip,nw_dst=10.0.0.2,actions=drop' >/dev/null || bad=1
+  ip netns exec h1 ping -q -c 1 -W 0.1 10.0.0.2 >/dev/null && { echo "$i: a packet passed"; bad=1; }
+  control rules br0 del-strict --wait 'table=1,priority=60,ip,nw_dst=10.0.0.2' >/dev/null || bad=1
+  ip netns exec h1 ping -q -c 1 -W 2 10.0.0.2 >/dev/null || { echo "$i: a packet was lost"; bad=1; }
+done
+check 'rules changed 40 times: no packet on an old path' test $bad = 0
+
+# All or nothing, and where the error is.
+control rules br0 >"$work/before"
+printf 'table=1,priority=1,actions=output:v1\ntable=1,tp_dst=80,actions=drop\n' >"$work/bad.rules"
+control rules br0 replace -f "$work/bad.rules" 2>"$work/error"
+check 'a file with an error is refused' test $? = 1
+check 'its line is named' grep -q 'bad.rules:2: tp_dst needs' "$work/error"
+rules_of() { sed 's/.*idle=[^ ]* //' "$1"; }
+control rules br0 >"$work/after"
+check 'and nothing has changed' diff <(rules_of "$work/before") <(rules_of "$work/after")
+
+# What is there already stays.
+has_packets() { control rules br0 dump 'table=1,ip,nw_dst=10.0.0.2' | grep -q 'n_packets=[1-9]'; }
+check 'the rule has packets' has_packets
+control rules br0 replace -f "$work/br0.rules" | tee "$work/report"
+check 'replacing by the same changes nothing' grep -q '^0 added, 0 replaced, 0 modified, 0 deleted' "$work/report"
+check 'statistics stay' has_packets
+
+# A routed flow: one megaflow for every TTL.
+control rules br0 add 'table=1,priority=70,ip,nw_dst=10.0.0.2,actions=dec_ttl,output:v2' >/dev/null
+for ttl in 9 10 11 12 13 14; do ip netns exec h1 ping -q -c 1 -t $ttl -W 2 10.0.0.2 >/dev/null; done
+dpctl dump-flows br0 | tee "$work/flows"
+check 'one flow serves all TTLs' test "$(grep -c 'in_port(1).*dec_ttl' "$work/flows")" = 1
+
+control trace br0 'in_port=v1,tcp,nw_dst=10.0.0.2,nw_ttl=64,tp_dst=80' | tee "$work/trace"
+check 'a trace tells table, rule and flow' grep -qz 'table 0:.*rule .*asked for.*table 1:.*dec_ttl.*datapath flow:.*datapath actions:' "$work/trace"
+check 'a trace of a bridge that is not there' not control trace br9 'ip'
+control status
+finish
