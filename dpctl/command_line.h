@@ -15,6 +15,7 @@ struct Invocation {
   const Command* command = nullptr;  // null when there is none, as with --version
   std::vector<std::string> args;
   CommandOptions own_options;
+  bool selftest = false;  // of the selftest dialect (selftest_dialect.h)
 };
 
 // kInvalidArgument for unknown commands and options. The number of arguments is not looked at.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 #include "dpctl/completion.h"
 #include "dpctl/failure.h"
 #include "dpctl/output.h"
+#include "dpctl/selftest_dialect.h"
+#include "dpctl/stop_signals.h"
+#include "netlink/base/status.h"
 
 namespace sluice::dpctl {
 namespace {
@@ -20,7 +24,10 @@ absl::Status Run(const Invocation& line, Output* out, int* exit_status) {
     return absl::OkStatus();
   }
   if (line.options.help) {
-    out->Write(line.command != nullptr ? HelpText(*line.command) : HelpText());
+    if (line.selftest)
+      out->Write(SelftestHelpText());
+    else
+      out->Write(line.command != nullptr ? HelpText(*line.command) : HelpText());
     return absl::OkStatus();
   }
   if (line.command == nullptr) return UsageError("missing command name; use --help for help");
@@ -45,11 +52,13 @@ int Main(int argc, char** argv) {
     PrintCompletion({argv + 2, argv + argc}, &out);
     return out.Flush().ok() ? 0 : 1;
   }
-  const auto line = ParseCommandLine(argc, argv);
+  const bool selftest = argc > 0 && IsSelftestName(argv[0]);
+  const auto line = selftest ? ParseSelftestCommandLine(argc, argv) : ParseCommandLine(argc, argv);
   int exit_status = 0;
   absl::Status status = line.ok() ? Run(*line, &out, &exit_status) : line.status();
   status.Update(out.Flush());
   if (status.ok()) return exit_status;
+  if (base::ErrnoOf(status) == EPIPE) StopSignals::EndByBrokenPipe();
   std::fputs(FailureText(status, ErrorColumns()).c_str(), stderr);
   return line.ok() && line->command != nullptr ? line->command->error_status : 1;
 }

@@ -163,7 +163,9 @@ absl::StatusOr<Datapath> ParseDatapath(const socket::Message& message) {
 
 absl::StatusOr<Datapath> Datapaths::Create(const DatapathConfig& config) {
   SLUICE_ASSIGN_OR_RETURN(const socket::Family* family, Resolve(client_, OVS_DATAPATH_FAMILY));
-  socket::Request request = NewRequest(*family, OVS_DP_CMD_NEW, 0, "datapath create");
+  socket::Family spoken = *family;
+  if (config.interface_version) spoken.version = *config.interface_version;
+  socket::Request request = NewRequest(spoken, OVS_DP_CMD_NEW, 0, "datapath create");
   attr::Writer& writer = request.attributes();
   writer.PutString(OVS_DP_ATTR_NAME, config.name);
   writer.Put(OVS_DP_ATTR_UPCALL_PID, config.upcall_pid);

@@ -37,6 +37,9 @@ struct DatapathConfig {
   uint32_t upcall_pid = 0;               // of the local port; 0: no upcalls
   std::vector<uint32_t> per_cpu_pids{};  // with OVS_DP_F_DISPATCH_UPCALL_PER_CPU
   std::optional<uint32_t> masks_cache_size{};
+  // The version that the request says it is of, in place of the family's. To the kernel anything
+  // below 2 is a program of before features, for which it clears them (OVS_DP_VER_FEATURES).
+  std::optional<uint32_t> interface_version{};
 };
 
 class Datapaths {
