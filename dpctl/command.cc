@@ -120,9 +120,14 @@ const Command* FindCommand(std::string_view name) {
 std::string HelpText(const Command& command) {
   std::string text =
       absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",
-                   ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n",
-                   command.changes ? "\nIt needs CAP_NET_ADMIN, and --read-only refuses it.\n"
-                                   : "\nIt changes nothing.\n");
+                   ToAbsl(command.arguments), "\n\n", ToAbsl(command.about), "\n");
+  if (command.changes)
+    absl::StrAppend(&text, "\nIt needs CAP_NET_ADMIN, and --read-only refuses it.\n");
+  else if (command.changes_with.empty())
+    absl::StrAppend(&text, "\nIt changes nothing.\n");
+  else
+    absl::StrAppend(&text, "\nIt changes no datapath, unless with ", ToAbsl(command.changes_with),
+                    ", which --read-only refuses.\n");
   if (!command.options.empty()) {
     absl::StrAppend(&text, "\nOptions of this command:\n");
     for (const CommandOption& option : command.options) {
@@ -158,6 +163,10 @@ absl::Status RunCommand(const Command& command, Session* session) {
   if (command.changes && session->options().read_only)
     return UsageError(
         absl::StrFormat("'%s' command does not work in read only mode", ToAbsl(command.name)));
+  if (!command.changes_with.empty() && session->Given(command.changes_with) &&
+      session->options().read_only)
+    return UsageError(absl::StrFormat("'%s' command with %s does not work in read only mode",
+                                      ToAbsl(command.name), ToAbsl(command.changes_with)));
   const size_t count = session->args().size();
   const std::string usage =
       absl::StrCat("usage: dpctl ", ToAbsl(command.name), command.arguments.empty() ? "" : " ",

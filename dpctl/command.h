@@ -31,7 +31,8 @@ struct Command {
   std::string_view examples;  // lines
   absl::Status (*run)(Session* session);
   std::span<const CommandOption> options{};
-  int error_status = 1;  // exit status of an error; another one where 1 is an answer
+  std::string_view changes_with{};  // an option of its own with which it changes something
+  int error_status = 1;             // exit status of an error; another one where 1 is an answer
 };
 
 // Those that all commands take, as the help text tells them.

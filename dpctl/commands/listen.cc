@@ -53,8 +53,6 @@ absl::StatusOr<Wanted> ReadArguments(Session* session) {
   std::optional<std::string_view> name;
   if (!session->args().empty()) name = session->args()[0];
   wanted.take = session->Given("--take");
-  if (wanted.take && session->options().read_only)
-    return UsageError("--take does not work in read only mode");
   if (session->Given("--pcapng") && session->options().json)
     return UsageError("--pcapng and --json cannot be given together");
   SLUICE_ASSIGN_OR_RETURN(wanted.datapath, session->DatapathOrOnly(name));
@@ -207,8 +205,7 @@ constexpr CommandOption kOptions[] = {
     {"--port", "PORT", "upcalls of packets that came in by this port, a name or number"},
     {"--count", "N", "ends after so many", "-n"},
     {"--pcapng", "FILE", "writes the packets into FILE (- is standard output) for Wireshark"},
-    {"--take", "",
-     "takes the upcalls, away from whoever gets them now: this changes the datapath meanwhile"},
+    {"--take", "", "takes the upcalls, away from whoever gets them now"},
 };
 
 }  // namespace
@@ -239,6 +236,7 @@ constinit const Command kListen = {
         "  dpctl listen --pcapng=- dp0 | wireshark -k -i -\n"
         "  dpctl listen --json dp0 | jq 'select(.kind == \"action\").cookie'\n",
     .run = Run,
-    .options = kOptions};
+    .options = kOptions,
+    .changes_with = "--take"};
 
 }  // namespace sluice::dpctl

@@ -1,6 +1,7 @@
-// Any datagram's upcalls are written as `listen` writes them.
+// Any datagram's upcalls are written as `listen` and the selftest dialect write them.
 #include <cstdlib>
 
+#include "dpctl/selftest_dialect.h"
 #include "dpctl/upcall_text.h"
 
 using sluice::base::ByteView;
@@ -15,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (line.empty() || line.back() != '\n') std::abort();
     const sluice::dpctl::Json json = sluice::dpctl::UpcallToJson(report);
     if (json["packet"].get<std::string>().size() != 2 * upcall.packet.size()) std::abort();
+    (void)sluice::dpctl::SelftestKeyText(upcall.key);
   }
   return 0;
 }
