@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
+#include "dpctl/packet_compose.h"
 #include "dpctl/packet_file_reader.h"
 #include "dpctl/port_names.h"
 #include "netlink/base/status.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr size_t kEthernetHeader = 14;
 constexpr size_t kLongestPacket = 65000;  // an attribute's length has 16 bits
 constexpr std::string_view kFilePrefix = "pcap:";
+constexpr std::string_view kComposeWord = "compose", kComposePrefix = "compose:";
 
 // Hands packets over to the kernel, and counts those that it took.
 class Execution {
@@ -83,15 +85,43 @@ absl::Status RunFile(const PacketChoice& choice, Execution* execution) {
   }
 }
 
-absl::Status RunPackets(std::string_view argument, Execution* execution) {
+// compose or compose:BYTES.
+absl::Status RunComposed(std::string_view argument, const ovs::FlowText& flow,
+                         Execution* execution) {
+  ComposeOptions options;
+  if (argument != kComposeWord) {
+    const std::string_view digits = argument.substr(kComposeWord.size() + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), options.size);
+    if (error != std::errc() || end != digits.data() + digits.size() ||
+        options.size > kLongestPacket)
+      return UsageError(absl::StrCat("\"", absl::string_view(digits.data(), digits.size()),
+                                     "\" is no length of a packet: 0 to ", kLongestPacket));
+  }
+  ovs::FlowKey key{}, mask{};
+  attr::Unknowns unknowns;
+  if (ovs::DecodeFlowKey(flow.key, &key, &unknowns) ||
+      ovs::DecodeFlowKey(flow.mask, &mask, &unknowns) || !unknowns.empty())
+    return UsageError("cannot compose a packet with attributes that dpctl does not know");
+  const auto packet = ComposePacket(key, mask, options);
+  if (!packet.ok()) return UsageError(std::string(packet.status().message()));
+  return execution->Run(*packet);
+}
+
+absl::Status RunPackets(std::string_view argument, const ovs::FlowText& flow,
+                        Execution* execution) {
+  if (argument == kComposeWord || argument.starts_with(kComposePrefix))
+    return RunComposed(argument, flow, execution);
   if (argument.substr(0, kFilePrefix.size()) == kFilePrefix)
     return RunFile(ParseChoice(argument.substr(kFilePrefix.size())), execution);
   std::string digits(argument);
   std::erase_if(digits, [](char c) { return c == ' ' || c == ':' || c == '\n'; });
   const auto packet = base::FromHex(digits);
   if (!packet)
-    return WithHint(UsageError("the packet is no hexadecimal number with two digits a byte"),
-                    "a file is named with pcap: in front: pcap:FILE or pcap:FILE:N");
+    return WithHint(
+        UsageError("the packet is no hexadecimal number with two digits a byte"),
+        "a file is named with pcap: in front: pcap:FILE or pcap:FILE:N; compose makes a "
+        "packet of FLOW");
   return execution->Run(*packet);
 }
 
@@ -108,7 +138,7 @@ absl::Status Run(Session* session) {
   const auto actions = ovs::ParseActionsText(args[flow_at + 1], &ports);
   if (!actions.ok()) return Failed("parsing actions", actions.status());
   Execution execution(client, datapath.ifindex, flow->key, *actions);
-  absl::Status status = RunPackets(args[flow_at + 2], &execution);
+  absl::Status status = RunPackets(args[flow_at + 2], *flow, &execution);
   if (!status.ok()) {
     if (execution.count() == 0) return status;
     return WithHint(status, absl::StrCat(execution.count(), " packets before it were executed"));
@@ -134,11 +164,17 @@ constinit const Command kExecute = {
         "between\n"
         "  pcap:FILE    all packets of a pcap or pcapng file, one after the other; - is standard\n"
         "               input\n"
-        "  pcap:FILE:N  its packet number N, from 1 on",
+        "  pcap:FILE:N  its packet number N, from 1 on\n"
+        "  compose      a packet made up from FLOW, with checksums and a TTL of 64 unless FLOW "
+        "has\n"
+        "               another\n"
+        "  compose:N    the same, with zeros up to N bytes",
     .examples =
         "  dpctl execute dp0 'in_port(1)' 2 "
         "ffffffffffff02000000000108060001080006040001020000000001"
         "0a0000010000000000000a000002\n"
+        "  dpctl execute dp0 'in_port(1),eth(dst=0a:00:00:00:00:02),eth_type(0x0800),"
+        "ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17),udp(dst=53)' 2 compose:128\n"
         "  dpctl execute dp0 'in_port(veth0),skb_mark(5)' 'recirc(0x1)' pcap:trace.pcap:3\n",
     .run = Run};
 

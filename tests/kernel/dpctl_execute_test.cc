@@ -97,6 +97,52 @@ TEST_CASE("packets are executed, and come out where the actions send them") {
     CHECK(Has(Fail("dpctl execute dp0 'in_port(1)' 7 pcap:/tmp/packets.pcapng:9"),
               "\"/tmp/packets.pcapng\" has 4 packets, and no 9\n"));
   }
+  SECTION("composed packets are read by the kernel as the flow says") {
+    // Each flow is matched in full by the packet that is made up from it.
+    const std::string eth = "eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),";
+    const std::string four =
+        eth + "eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,tos=0x10,ttl=7,";
+    const std::string six = eth +
+                            "eth_type(0x86dd),ipv6(src=fd00::1,dst=fd00::2,label=0x12345,"
+                            "tclass=0x20,hlimit=9,";
+    const std::string flows[] = {
+        four + "proto=6,frag=no),tcp(src=1000,dst=80),tcp_flags(syn|ack)",
+        four + "proto=17,frag=no),udp(src=1000,dst=53)",
+        four + "proto=17,frag=first),udp(src=1000,dst=53)",
+        four + "proto=17,frag=later)",
+        four + "proto=132,frag=no),sctp(src=1000,dst=53)",
+        four + "proto=1,frag=no),icmp(type=8,code=1)",
+        four + "proto=47,frag=no)",
+        six + "proto=6,frag=no),tcp(src=1000,dst=80),tcp_flags(rst)",
+        six + "proto=17,frag=first),udp(src=1000,dst=53)",
+        six + "proto=44,frag=later)",
+        six + "proto=58,frag=no),icmpv6(type=128,code=3)",
+        six +
+            "proto=58,frag=no),icmpv6(type=135,code=0),"
+            "nd(target=fd00::9,sll=0a:00:00:00:00:01,tll=00:00:00:00:00:00)",
+        eth +
+            "eth_type(0x0806),arp(sip=10.0.0.1,tip=10.0.0.2,op=2,sha=0a:00:00:00:00:01,"
+            "tha=0a:00:00:00:00:02)",
+        eth + "eth_type(0x8847),mpls(label=100,tc=3,ttl=64,bos=1)",
+        eth +
+            "eth_type(0x8100),vlan(vid=10,pcp=5),encap(eth_type(0x0800),ipv4(src=10.0.0.1,"
+            "dst=10.0.0.2,proto=17,frag=no),udp(src=1,dst=2))",
+        eth +
+            "eth_type(0x88a8),vlan(vid=10,pcp=5),encap(eth_type(0x8100),vlan(vid=20,pcp=1),"
+            "encap(eth_type(0x88b5)))",
+        eth + "eth_type(0x88b5)",
+    };
+    for (const std::string& flow : flows) {
+      CAPTURE(flow);
+      Succeed("dpctl del-flows dp0");
+      Succeed("dpctl add-flow dp0 'recirc_id(0x5),in_port(1)," + flow + "' 7");
+      Succeed("dpctl execute dp0 'in_port(1)," + flow + "' 'recirc(0x5)' compose");
+      Succeed("dpctl execute dp0 'in_port(1)," + flow + "' 'recirc(0x5)' compose:200");
+      CHECK(Has(Succeed("dpctl dump-flows dp0"), "packets:2, "));
+    }
+    CHECK(
+        Has(Fail("dpctl execute dp0 'in_port(1),eth()' 7 compose:70000"), "no length of a packet"));
+  }
   SECTION("what cannot be executed is told") {
     CHECK(Has(Fail("dpctl execute dp0 'in_port(1)' 7 0102"), "the packet has 2 bytes"));
     CHECK(Has(Fail("dpctl execute dp0 'in_port(1)' 7 xyz"), "pcap:FILE"));
