@@ -29,7 +29,9 @@ make_run_dir() {
   sweep_run_dirs
   run_dir=$(mktemp -d "${TMPDIR:-/tmp}/sluice-vm.XXXXXX")
   mkdir "$run_dir/input"
-  echo $$ >"$run_dir/owner"
+  # At once and whole: a guest that starts at the same time sweeps what has no living owner.
+  echo $$ >"$run_dir/owner.new"
+  mv "$run_dir/owner.new" "$run_dir/owner"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
