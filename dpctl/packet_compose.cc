@@ -46,7 +46,7 @@ void Set16(size_t at, unsigned value, ByteVector* out) {
 
 // The Internet checksum (RFC 1071), continued.
 uint32_t Sum(ByteView bytes, uint32_t sum) {
-  for (size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? bytes[i] << 8 : bytes[i];
+  for (size_t i = 0; i < bytes.size(); ++i) sum += uint32_t{bytes[i]} << (i % 2 == 0 ? 8 : 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return sum;
 }

@@ -31,7 +31,7 @@ std::string Hex(std::string_view text, size_t size = 0) {
 
 // The ones' complement sum of a right header or segment is all ones.
 uint32_t Sum(ByteView bytes, uint32_t sum = 0) {
-  for (size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? bytes[i] << 8 : bytes[i];
+  for (size_t i = 0; i < bytes.size(); ++i) sum += uint32_t{bytes[i]} << (i % 2 == 0 ? 8 : 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return sum;
 }
@@ -63,7 +63,7 @@ TEST_CASE("composed: each header byte by byte") {
 }
 
 TEST_CASE("composed: checksums are right, whatever the length") {
-  for (const size_t size : {0, 61, 64, 1000, 1501}) {
+  for (const size_t size : {size_t{0}, size_t{61}, size_t{64}, size_t{1000}, size_t{1501}}) {
     CAPTURE(size);
     for (const char* transport :
          {"proto=6),tcp(src=1000,dst=80),tcp_flags(syn)", "proto=17),udp(src=1000,dst=53)"}) {
