@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/shell.h"
 #include "tests/support/test.h"
 
@@ -25,9 +26,9 @@ class Hosts {
     Run("modprobe nf_conntrack_netlink; modprobe nfnetlink_cttimeout");
     Succeed("rm -f /tmp/listens /tmp/talked; sysctl -qw net.netfilter.nf_conntrack_acct=1");
     for (const std::string i : {"1", "2"})
-      Succeed("ip netns add h" + i + "; ip link add v" + i + " type veth peer name eth0 netns h" +
-              i + "; ip -n h" + i + " link set eth0 up; ip -n h" + i + " addr add 10.0.0." + i +
-              "/24 dev eth0");
+      Succeed(absl::StrCat(
+          "ip netns add h", i, "; ip link add v", i, " type veth peer name eth0 netns h", i,
+          "; ip -n h", i, " link set eth0 up; ip -n h", i, " addr add 10.0.0.", i, "/24 dev eth0"));
     Succeed("dpctl add-dp dp0 v1,port_no=1 v2,port_no=2");
     if (Run(Flows("zone=5,")).status == 0)
       zone_ = ",zone=5";
@@ -65,10 +66,11 @@ class Hosts {
     std::string text = "true";
     for (const std::string in : {"1", "2"}) {
       const std::string out = in == "1" ? "2" : "1";
-      text += " && dpctl mod-flow --may-create dp0 'in_port(" + in + "),eth(),eth_type(0x0806)' " +
-              out + " && dpctl mod-flow --may-create dp0 'in_port(" + in +
-              "),eth(),eth_type(0x0800),ipv4(frag=no)' 'ct(commit," + zone + "mark=0x10/0xff)," +
-              out + "'";
+      absl::StrAppend(&text, " && dpctl mod-flow --may-create dp0 'in_port(", in,
+                      "),eth(),eth_type(0x0806)' ", out,
+                      " && dpctl mod-flow --may-create dp0 'in_port(", in,
+                      "),eth(),eth_type(0x0800),ipv4(frag=no)' 'ct(commit,", zone,
+                      "mark=0x10/0xff),", out, "'");
     }
     return text;
   }
