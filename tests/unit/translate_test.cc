@@ -52,18 +52,17 @@ class KnownMacs final : public translate::MacLookup {
 // By a pipeline of one rule: normal.
 void Translate(const ovs::FlowKey& key, const PortTable& ports, const translate::MacLookup& macs,
                Translation* out) {
-  static pipeline::Pipeline* const pipeline = [] {
-    auto* made = new pipeline::Pipeline;
+  static pipeline::Pipeline pipeline;
+  if (pipeline.rules() == 0) {
     const auto rule = pipeline::ParseRule("priority=0,actions=normal", nullptr);
     REQUIRE_OK(rule);
-    REQUIRE_OK(made->Replace({&*rule, 1}, {}, 0));
-    return made;
-  }();
-  pipeline::Versions::Reader reader(&pipeline->versions());
+    REQUIRE_OK(pipeline.Replace({&*rule, 1}, {}, 0));
+  }
+  pipeline::Versions::Reader reader(&pipeline.versions());
   const pipeline::Versions::Snapshot snapshot(&reader);
   const translate::Abilities abilities;
   static translate::Translator translator;
-  translator.Translate(key, {*pipeline, snapshot.version(), ports, macs, abilities}, out);
+  translator.Translate(key, {pipeline, snapshot.version(), ports, macs, abilities}, out);
 }
 
 struct Case {
