@@ -47,7 +47,7 @@ std::string NameOf(const Change& change) {
 absl::Status Set(Session* session, std::string_view what, const Change& change) {
   SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
   const absl::Status set = ovs::Meters(client).Set(change.datapath.ifindex, change.config);
-  const absl::Status failure = Failed(absl::StrCat(base::ToAbsl(what), " ", NameOf(change)), set);
+  absl::Status failure = Failed(absl::StrCat(base::ToAbsl(what), " ", NameOf(change)), set);
   switch (base::ErrnoOf(set)) {
     case EBUSY:
       return WithHint(failure,

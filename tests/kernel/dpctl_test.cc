@@ -177,12 +177,14 @@ TEST_CASE("a filtered dump shows what the peer's shows") {
        {"", "tcp,tp_src=100", "ip", "dl_vlan=5", "vlan_tci=0", "arp", "tcp6", "in_port=1",
         "in_port=veth1", "ip,nw_dst=11.1.1.1", "tun_id=5", "dl_type=0x0806"}) {
     CAPTURE(filter);
-    CHECK(Succeed("dpctl dump-flows dp0 filter=" + filter + " | sort") ==
-          Succeed("ovs-dpctl dump-flows dp0 filter=" + filter + " | sort"));
+    const std::string sorted = "dpctl dump-flows dp0 filter=" + filter + " | sort";
+    CHECK(Succeed(sorted) == Succeed("ovs-" + sorted));
   }
-  for (const std::string filter : {"tp_dst=1", "nw_proto=6", "tcp,udp_src=1"})
-    for (const std::string program : {"dpctl", "ovs-dpctl"})
-      CHECK(Has(Fail(program + " dump-flows dp0 filter=" + filter), "prerequisites not met"));
+  for (const std::string filter : {"tp_dst=1", "nw_proto=6", "tcp,udp_src=1"}) {
+    const std::string filtered = "dpctl dump-flows dp0 filter=" + filter;
+    CHECK(Has(Fail(filtered), "prerequisites not met"));
+    CHECK(Has(Fail("ovs-" + filtered), "prerequisites not met"));
+  }
   CHECK(Succeed("dpctl dump-flows type=ovs | wc -l") == "5\n");
   CHECK(Succeed("dpctl dump-flows type=tc,dpdk,offloaded").empty());
   CHECK(Has(Fail("dpctl dump-flows type=foo"), "expected one of ovs, tc"));

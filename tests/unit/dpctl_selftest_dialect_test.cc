@@ -121,8 +121,8 @@ TEST_CASE("all that the scripts put into actions is read") {
        {"psample()", "psample(cookie=abcd)", "clone(drop)", "dec_ttl(le_1()),2",
         "psample(group=1,cookie=1615141312111009080706050403020100)",
         "push_vlan(vid=10,pcp=0,tpid=0x8100),1", "ct(commit,nat(dst=172.31.110.20)),recirc(0x1)",
-        "sample(sample=100%,actions(psample(group=2,cookie=eeff0c),userspace(pid=7,userdata="
-        "eeff0c))),1"}) {
+        "sample(sample=100%,actions(psample(group=2,cookie=eeff0c),userspace(pid=7))),1",
+        "sample(sample=100%,actions(userspace(pid=7,userdata=eeff0c))),1"}) {
     CAPTURE(acts);
     CHECK(ovs::ParseActionsText(SelftestActions(acts), nullptr).ok());
   }
