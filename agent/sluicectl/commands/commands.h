@@ -1,0 +1,26 @@
+// The commands of sluicectl: a file each, and a line in the table of main.cc.
+//
+// Each adds itself to the command line: its options, its examples, and what is to be done when it
+// is the one that is given. That returns the exit status.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+
+#include "agent/sluicectl/session.h"
+
+namespace sluice::ctl {
+
+// Where a command of the command line leaves what is to be done.
+using Chosen = std::function<int()>;
+
+using AddCommand = void (*)(CLI::App* app, Session* session, Chosen* chosen);
+
+void AddStatus(CLI::App* app, Session* session, Chosen* chosen);
+void AddCounters(CLI::App* app, Session* session, Chosen* chosen);
+void AddFdb(CLI::App* app, Session* session, Chosen* chosen);
+void AddRules(CLI::App* app, Session* session, Chosen* chosen);
+void AddTrace(CLI::App* app, Session* session, Chosen* chosen);
+
+}  // namespace sluice::ctl

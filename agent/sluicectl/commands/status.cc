@@ -1,0 +1,72 @@
+// sluicectl status: bridges, their ports and flows, and whether all is well.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/sluicectl/commands/commands.h"
+#include "agent/sluicectl/text.h"
+
+namespace sluice::ctl {
+namespace {
+
+std::string Vlans(const v1::Port& port) {
+  if (port.vlan() != 0) return absl::StrCat("vlan ", port.vlan());
+  if (port.trunks().empty()) return port.state() == "unmanaged" ? "" : "trunk";
+  return absl::StrCat("trunk ", absl::StrJoin(port.trunks(), ","));
+}
+
+void AppendBridge(const v1::Bridge& bridge, std::string* out) {
+  absl::StrAppend(out, "bridge ", bridge.name(), "\n");
+  if (!bridge.problem().empty()) absl::StrAppend(out, "  NO DATAPATH: ", bridge.problem(), "\n");
+  if (bridge.has_datapath()) {
+    const v1::DatapathStats& stats = bridge.datapath();
+    absl::StrAppend(out, "  datapath: hit ", stats.hit(), ", missed ", stats.missed(), ", lost ",
+                    stats.lost(), "; flows ", stats.flows(), ", masks ", stats.masks(), "\n");
+  }
+  absl::StrAppend(out, "  flows kept: ", bridge.flows().flows(), " of at most ",
+                  bridge.flows().limit(), "; addresses: ", bridge.macs(), " of at most ",
+                  bridge.mac_limit(), "\n");
+  Table table;
+  for (const v1::Port& port : bridge.ports()) {
+    const bool numbered = port.state() == "up" || port.state() == "unmanaged";
+    table.push_back({absl::StrCat("port ", numbered ? absl::StrCat(port.number()) : "-", ":"),
+                     port.name(), port.type(), Vlans(port), port.state(),
+                     port.reason().empty() ? "" : absl::StrCat("(", port.reason(), ")")});
+  }
+  AppendTable(table, "  ", out);
+}
+
+std::string ToText(const v1::GetStatusResponse& status, const v1::GetHealthResponse& health) {
+  uint64_t upcalls = 0, overruns = 0, malformed = 0;
+  for (const v1::Handler& handler : status.handlers()) {
+    upcalls += handler.upcalls();
+    overruns += handler.overruns();
+    malformed += handler.malformed();
+  }
+  std::string out = absl::StrCat("sluiced ", status.version(), ", up ", Uptime(status.uptime_ms()),
+                                 health.healthy() ? ", healthy" : ", DEGRADED", "\n");
+  for (const std::string& problem : health.problems()) absl::StrAppend(&out, "  ", problem, "\n");
+  absl::StrAppend(&out, "upcalls: ", upcalls, " (", status.dispatch_mode(), ", ",
+                  status.handlers_size(), status.handlers_size() == 1 ? " handler" : " handlers",
+                  "), overruns ", overruns, ", malformed ", malformed, "\n");
+  for (const v1::Bridge& bridge : status.bridges()) AppendBridge(bridge, &out);
+  return out;
+}
+
+int Status(Session* session) {
+  v1::GetStatusResponse status;
+  v1::GetHealthResponse health;
+  if (!session->Ask(&v1::Sluice::Stub::GetStatus, v1::GetStatusRequest(), &status) ||
+      !session->Ask(&v1::Sluice::Stub::GetHealth, v1::GetHealthRequest(), &health))
+    return kRefused;
+  session->Print(status, [&] { return ToText(status, health); });
+  return health.healthy() ? 0 : kDegraded;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App* app, Session* session, Chosen* chosen) {
+  app->add_subcommand("status", "Bridges, their ports and flows")->callback([=] {
+    *chosen = [=] { return Status(session); };
+  });
+}
+
+}  // namespace sluice::ctl

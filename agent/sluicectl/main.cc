@@ -1,0 +1,51 @@
+// sluicectl: asks sluiced over its local socket.
+#include <CLI/CLI.hpp>
+
+#include "agent/sluicectl/commands/commands.h"
+#include "agent/sluicectl/session.h"
+
+namespace sluice::ctl {
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  sluicectl status             what sluiced does: bridges, ports, flows
+  sluicectl counters --all     every counter, also those that are 0
+  sluicectl fdb br0 --json     the addresses that br0 has learned, for programs
+  sluicectl rules br0          the rules of br0, with what they have done
+  sluicectl rules br0 add 'priority=10,tcp,tp_dst=80,actions=output:web'
+  sluicectl rules br0 replace -f br0.rules --wait
+  sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'
+
+Exit status: 0, 1 when sluiced refused or does not answer, 2 for wrong usage,
+3 when `status` found sluiced degraded.
+)";
+
+// In the order of --help.
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddFdb, AddRules, AddTrace};
+
+int Main(int argc, char** argv) {
+  Session session;
+  Chosen chosen;
+  CLI::App app("Asks sluiced, the agent for the openvswitch datapath.", "sluicectl");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", SLUICE_VERSION);
+  app.add_option("--socket", session.socket, "Socket of sluiced")->capture_default_str();
+  app.add_flag("--json", session.json, "JSON for programs");
+  app.fallthrough();
+  for (const AddCommand add : kCommands) add(&app, &session, &chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace sluice::ctl
+
+// What a library throws for want of memory ends the program: there is nothing to say or to save
+// then. NOLINTNEXTLINE(bugprone-exception-escape)
+int main(int argc, char** argv) { return sluice::ctl::Main(argc, argv); }

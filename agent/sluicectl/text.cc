@@ -1,0 +1,33 @@
+#include "agent/sluicectl/text.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace sluice::ctl {
+
+void AppendTable(const Table& table, std::string_view indent, std::string* out) {
+  std::vector<size_t> widths;
+  for (const auto& row : table) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : table) {
+    std::string line(indent);
+    for (size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    line.resize(line.find_last_not_of(' ') + 1);
+    *out += line + "\n";
+  }
+}
+
+std::string Uptime(uint64_t ms) {
+  const uint64_t seconds = ms / 1000;
+  if (seconds < 60) return absl::StrFormat("%d.%d s", seconds, ms % 1000 / 100);
+  if (seconds < 3600) return absl::StrFormat("%d min %d s", seconds / 60, seconds % 60);
+  return absl::StrFormat("%d h %d min", seconds / 3600, seconds / 60 % 60);
+}
+
+std::string Seconds(uint64_t ms) { return absl::StrFormat("%d.%ds", ms / 1000, ms % 1000 / 100); }
+
+}  // namespace sluice::ctl
