@@ -49,10 +49,10 @@ END
   wait_for control status
 }
 
-# wait_for COMMAND...: until it succeeds, ten seconds at most.
+# wait_for COMMAND...: until it succeeds, a minute at most.
 wait_for() {
   local _
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     "$@" >/dev/null 2>&1 && return
     sleep 0.1
   done
