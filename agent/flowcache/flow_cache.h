@@ -9,46 +9,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
-#include "agent/bridge/bridge.h"
-#include "agent/translate/translate.h"
-#include "netlink/base/clock.h"
-#include "netlink/ovs/flow.h"
+#include "agent/flowcache/cached_flow.h"
 
 namespace sluice::flowcache {
-
-struct CachedFlow {
-  base::ByteVector key;  // of a packet of the flow; translating it again gives what holds for all
-  base::ByteVector mask;
-  base::ByteVector actions;
-  // Which addresses the flow's packets keep alive, and whose packets they are.
-  absl::InlinedVector<translate::Learned, 1> learned;
-  std::vector<std::shared_ptr<pipeline::UseStats>> credits;
-  // The kernel had a flow of that identifier already, perhaps with other actions.
-  bool uncertain = false;
-  // What it was translated from: the bridge's generation, and of the rules their version, and the
-  // tables that were searched.
-  uint64_t generation = 0;
-  pipeline::Version version = 0;
-  pipeline::TableSet tables;
-  bool groups = false;
-  base::MonotonicMs installed = 0;  // when it was last put
-  ovs::FlowStats stats;             // as last dumped
-  uint64_t round = 0;               // of the dump that last showed it
-
-  // Takes over on what a translation rests, and what follows from it beside the actions.
-  void RestOn(const translate::Translation& translation, const bridge::Sight& sight);
-  // Whether nothing has changed since on which it rests.
-  bool StillRests(const bridge::Bridge& bridge) const;
-  // New statistics: what is more than before is credited to rules.
-  void Count(const ovs::FlowStats& now);
-};
 
 enum class AddResult {
   kPut,    // new, or perhaps lost from the kernel: send it
@@ -64,28 +32,48 @@ class FlowCache {
   // `kSettleMs` ago is kThere: its first packets were on their way when it was installed. One that
   // was put longer ago and misses nevertheless is put again, as someone may have deleted it.
   static constexpr base::MonotonicMs kSettleMs = 100;
-  AddResult Add(const ovs::Ufid& ufid, const CachedFlow& flow);
+  AddResult Add(const ovs::Ufid& ufid, const Decision& decision);
   void Remove(const ovs::Ufid& ufid);
 
   // Calls `change` with the flow under its shard's lock; false when there is none.
   bool With(const ovs::Ufid& ufid, absl::FunctionRef<void(CachedFlow*)> change);
   // Calls `visit` for each flow, under the lock of its shard; it removes those for which that
   // returns true, and tells how many.
-  size_t RemoveIf(absl::FunctionRef<bool(const ovs::Ufid&, CachedFlow*)> visit);
+  size_t RemoveIf(absl::FunctionRef<bool(CachedFlow*)> visit);
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   size_t limit() const { return limit_; }
+  // How many distinct masks the flows have: what each packet that misses the kernel's mask cache
+  // may have to try. Costs nothing to ask.
+  size_t masks() const { return pools_.masks.size(); }
+  FlowPools* pools() { return &pools_; }
 
  private:
+  using FlowPtr = std::unique_ptr<CachedFlow>;
+  struct HashUfid {
+    using is_transparent = void;
+    size_t operator()(const ovs::Ufid& ufid) const { return absl::HashOf(ufid); }
+    size_t operator()(const FlowPtr& flow) const { return absl::HashOf(flow->ufid()); }
+  };
+  struct SameUfid {
+    using is_transparent = void;
+    static const ovs::Ufid& Of(const ovs::Ufid& ufid) { return ufid; }
+    static const ovs::Ufid& Of(const FlowPtr& flow) { return flow->ufid(); }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return Of(a) == Of(b);
+    }
+  };
   struct alignas(64) Shard {
     absl::Mutex mutex;
-    absl::flat_hash_map<ovs::Ufid, CachedFlow> flows ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_set<FlowPtr, HashUfid, SameUfid> flows ABSL_GUARDED_BY(mutex);
   };
   static constexpr size_t kShards = 16;
   Shard& ShardOf(const ovs::Ufid& ufid) { return shards_[ufid.bytes[15] % kShards]; }
 
   const size_t limit_;
   std::atomic<size_t> size_{0};
+  FlowPools pools_;  // outlives the flows
   std::array<Shard, kShards> shards_;
 };
 

@@ -53,20 +53,16 @@ RevalidatorCounters& Count() {
 enum class Judgement { kKeep, kModify, kDelete };
 
 // Translates a flow again and compares.
-Judgement Judge(const bridge::Sight& sight, CachedFlow* flow, translate::Translator* translator,
-                translate::Translation* translation) {
-  FlowKey key, mask;
+Judgement Judge(const bridge::Sight& sight, CachedFlow* flow, FlowPools* pools,
+                translate::Translator* translator, translate::Translation* translation) {
+  FlowKey mask;
   attr::Unknowns unknowns;
-  if (ovs::DecodeFlowKey(flow->key, &key, &unknowns) ||
-      ovs::DecodeFlowKey(flow->mask, &mask, &unknowns))
-    return Judgement::kDelete;
-  translator->Translate(key, sight.view(), translation);
+  if (ovs::DecodeFlowKey(flow->mask(), &mask, &unknowns)) return Judgement::kDelete;
+  translator->Translate(flow->Key(), sight.view(), translation);
   if (!translation->install || !ovs::IsWithin(translation->mask, mask)) return Judgement::kDelete;
-  flow->RestOn(*translation, sight);
-  const base::ByteView actions = translation->actions.bytes();
-  if (base::Equal(flow->actions, actions) && !flow->uncertain) return Judgement::kKeep;
-  flow->actions.assign(actions.begin(), actions.end());
-  return Judgement::kModify;
+  const bool same = base::Equal(flow->actions(), translation->actions.bytes());
+  flow->RestOn(*translation, sight, pools);
+  return same && !flow->uncertain ? Judgement::kKeep : Judgement::kModify;
 }
 
 }  // namespace
@@ -74,7 +70,7 @@ Judgement Judge(const bridge::Sight& sight, CachedFlow* flow, translate::Transla
 // What one round over one datapath knows.
 struct Revalidator::Round {
   DatapathFlows* datapath;
-  uint64_t number;
+  uint32_t number;
   base::MonotonicMs started;
   bool complete = false;           // the dump was not interrupted
   std::vector<ovs::Flow> unknown;  // in the dump, not in the cache; keys only without a UFID
@@ -141,18 +137,36 @@ void Revalidator::LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow
   }
 }
 
+// Whether a flow that was found does what we would do; then translation_ is of its key.
+bool Revalidator::IsRight(const ovs::Flow& flow, const bridge::Sight& sight) {
+  FlowKey key, mask;
+  attr::Unknowns unknowns;
+  if (!flow.ufid || !flow.mask || !flow.actions || ovs::DecodeFlowKey(flow.key, &key, &unknowns) ||
+      ovs::DecodeFlowKey(*flow.mask, &mask, &unknowns))
+    return false;
+  translator_.Translate(key, sight.view(), &translation_);
+  return translation_.install && ovs::IsWithin(translation_.mask, mask) &&
+         base::Equal(*flow.actions, translation_.actions.bytes());
+}
+
 void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) {
-  CachedFlow cached;
-  cached.key = flow.key;
-  if (flow.mask) cached.mask = *flow.mask;
-  if (flow.actions) cached.actions = *flow.actions;
-  cached.installed = clock_->Now();
-  cached.stats = flow.stats;
   const bridge::Sight sight(datapath->bridge.get());
-  const bool right = flow.ufid && flow.mask && flow.actions &&
-                     Judge(sight, &cached, &translator_, &translation_) == Judgement::kKeep;
-  if (right && datapath->cache.Add(*flow.ufid, cached) != AddResult::kFull)
-    return Count().adopted.Add();
+  if (IsRight(flow, sight)) {
+    FlowKey key;
+    attr::Unknowns unknowns;
+    (void)ovs::DecodeFlowKey(flow.key, &key, &unknowns);  // IsRight() did
+    const Decision decision = {.key = key,
+                               .mask = *flow.mask,
+                               .translation = translation_,
+                               .sight = sight,
+                               .now = clock_->Now(),
+                               .origin = Origin::kAdopted};
+    if (datapath->cache.Add(*flow.ufid, decision) != AddResult::kFull) {
+      datapath->cache.With(*flow.ufid,
+                           [&](CachedFlow* adopted) { adopted->CountFrom(flow.stats); });
+      return Count().adopted.Add();
+    }
+  }
   Count().foreign_deleted.Add();
   installer_.Delete(datapath->dp_ifindex, {.key = flow.key, .ufid = flow.ufid}, kNoTag);
 }
@@ -169,7 +183,7 @@ void Revalidator::RunRound() {
 void Revalidator::RunRound(DatapathFlows* datapath) {
   datapath->bridge->ExpireMacs();
   datapath->bridge->ExpireRules();
-  Round round{datapath, rounds() + 1, clock_->Now(), false, {}};
+  Round round{datapath, static_cast<uint32_t>(rounds() + 1), clock_->Now(), false, {}};
   if (!DumpInto(&round)) return Count().dump_errors.Add();
   TakeIn(&round);
   ExpireIdle(round);
@@ -187,8 +201,8 @@ bool Revalidator::DumpInto(Round* round) {
         const std::optional<Ufid> ufid = view.ufid_value();
         const bool known = ufid && round->datapath->cache.With(*ufid, [&](CachedFlow* flow) {
           flow->round = round->number;
-          if (view.stats.used > flow->stats.used) {
-            for (const translate::Learned& learned : flow->learned)
+          if (view.stats.used > flow->stats().used) {
+            for (const translate::Learned& learned : flow->learned())
               bridge.Learn(learned, view.stats.used);
           }
           flow->Count(view.stats);
@@ -223,17 +237,16 @@ void Revalidator::ExpireIdle(const Round& round) {
   FlowCache& cache = round.datapath->cache;
   const uint64_t idle_ms =
       cache.size() >= cache.limit() ? kPressedIdleMs : options_.idle_timeout_ms;
-  cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
+  cache.RemoveIf([&](CachedFlow* flow) {
     if (flow->round != round.number) {
       // Put since the dump began, or missing because the dump was interrupted: nothing is known.
       if (!round.complete || flow->installed >= round.started) return false;
       Count().vanished.Add();
       return true;
     }
-    const base::MonotonicMs last = std::max<base::MonotonicMs>(flow->stats.used, flow->installed);
-    if (last + idle_ms >= round.started) return false;
+    if (flow->last() + idle_ms >= round.started) return false;
     Count().idle.Add();
-    installer_.Delete(round.datapath->dp_ifindex, {.ufid = ufid}, kNoTag);
+    installer_.Delete(round.datapath->dp_ifindex, {.ufid = flow->ufid()}, kNoTag);
     return true;
   });
 }
@@ -243,14 +256,13 @@ void Revalidator::ExpireIdle(const Round& round) {
 void Revalidator::JudgeStale(DatapathFlows* datapath) {
   const bridge::Sight sight(datapath->bridge.get());
   stale_.clear();
-  datapath->cache.RemoveIf([&](const Ufid& ufid, CachedFlow* flow) {
-    if (flow->generation >= sight.generation() && !flow->uncertain) return false;
+  datapath->cache.RemoveIf([&](CachedFlow* flow) {
+    if (flow->generation() >= sight.generation() && !flow->uncertain) return false;
     if (flow->uncertain || !flow->StillRests(*datapath->bridge)) {
-      stale_.push_back(ufid);
+      stale_.push_back(flow->ufid());
       return false;
     }
-    flow->generation = sight.generation();
-    flow->version = sight.version();
+    flow->Refresh(sight);
     Count().unaffected.Add();
     return false;
   });
@@ -258,13 +270,16 @@ void Revalidator::JudgeStale(DatapathFlows* datapath) {
     Judgement judgement = Judgement::kKeep;
     datapath->cache.With(ufid, [&](CachedFlow* flow) {
       // Put meanwhile, by newer knowledge than ours?
-      if (flow->generation > sight.generation()) return;
-      judgement = Judge(sight, flow, &translator_, &translation_);
+      if (flow->generation() > sight.generation()) return;
+      judgement = Judge(sight, flow, datapath->cache.pools(), &translator_, &translation_);
       flow->uncertain = false;
       if (judgement != Judgement::kModify) return;
+      key_.clear();
+      attr::Writer writer(&key_);
+      ovs::EncodeFlowKey(flow->Key(), nullptr, &writer);
       installer_.Modify(
           datapath->dp_ifindex,
-          {.key = flow->key, .mask = flow->mask, .actions = flow->actions, .ufid = ufid},
+          {.key = key_, .mask = flow->mask(), .actions = flow->actions(), .ufid = ufid},
           modified_.size());
       modified_.push_back(ufid);
     });

@@ -61,6 +61,7 @@ class Revalidator {
   void ExpireIdle(const Round& round);
   void JudgeStale(DatapathFlows* datapath);
   void LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
+  bool IsRight(const ovs::Flow& flow, const bridge::Sight& sight);
   void AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow);
   void FlushChanges(DatapathFlows* datapath);
 
@@ -71,6 +72,7 @@ class Revalidator {
   install::Installer installer_;
   translate::Translator translator_;
   translate::Translation translation_;
+  base::ByteVector key_;  // of the flow in hand
   std::vector<ovs::Ufid> stale_;
   std::vector<ovs::Ufid> modified_;  // of the modifications that are queued, by their tags
   std::atomic<uint64_t> rounds_{0};

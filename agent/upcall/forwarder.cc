@@ -114,20 +114,17 @@ void Forwarder::Decide(const ovs::FlowKey& key, View* view) {
 }
 
 void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view) {
-  flow_.mask.clear();
-  attr::Writer mask_writer(&flow_.mask);
+  mask_.clear();
+  attr::Writer mask_writer(&mask_);
   ovs::EncodeFlowMask(key, translation_.mask, &mask_writer);
   masked_key_.clear();
   attr::Writer key_writer(&masked_key_);
   ovs::EncodeFlowMask(key, ovs::Masked(key, translation_.mask), &key_writer);
-  const ovs::Ufid ufid = flowcache::UfidOf(masked_key_, flow_.mask);
+  const ovs::Ufid ufid = flowcache::UfidOf(masked_key_, mask_);
 
-  const base::ByteView actions = translation_.actions.bytes();
-  flow_.key.assign(upcall.key.begin(), upcall.key.end());
-  flow_.actions.assign(actions.begin(), actions.end());
-  flow_.RestOn(translation_, *view.sight);
-  flow_.installed = now_;
-  switch (view.datapath->cache.Add(ufid, flow_)) {
+  const flowcache::Decision decision = {
+      .key = key, .mask = mask_, .translation = translation_, .sight = *view.sight, .now = now_};
+  switch (view.datapath->cache.Add(ufid, decision)) {
     case AddResult::kThere:
       return Count().there.Add();
     case AddResult::kFull:
@@ -135,9 +132,10 @@ void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, cons
     case AddResult::kPut:
       break;
   }
-  installer_.Put(view.datapath->dp_ifindex,
-                 {.key = upcall.key, .mask = flow_.mask, .actions = actions, .ufid = ufid},
-                 pending_.size());
+  installer_.Put(
+      view.datapath->dp_ifindex,
+      {.key = upcall.key, .mask = mask_, .actions = translation_.actions.bytes(), .ufid = ufid},
+      pending_.size());
   pending_.push_back({view.datapath, ufid});
 }
 

@@ -47,8 +47,7 @@ class Forwarder final : public Processor {
   translate::Translator translator_;
   translate::Translation translation_;
   attr::Unknowns unknowns_;
-  flowcache::CachedFlow flow_;
-  base::ByteVector masked_key_;
+  base::ByteVector mask_, masked_key_;
 };
 
 }  // namespace sluice::upcall

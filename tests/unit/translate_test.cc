@@ -3,7 +3,6 @@
 
 #include "agent/bridge/bridge.h"
 #include "agent/bridge/mac_table.h"
-#include "agent/flowcache/flow_cache.h"
 #include "netlink/attr/text.h"
 #include "tests/support/test.h"
 
@@ -288,33 +287,6 @@ TEST_CASE("bridge: addresses go with their port, also when its number is given a
   bridge.SetPorts({{.port_no = 1, .name = "v1"}, {.port_no = 2, .name = "other"}});
   CHECK(bridge.FindPort(0, a) == 1u);
   CHECK_FALSE(bridge.FindPort(0, b));
-}
-
-TEST_CASE("flow cache: what is put, and what only executed") {
-  flowcache::FlowCache cache(/*limit=*/2);
-  const ovs::Ufid one{{1}}, two{{2}}, three{{3}};
-  flowcache::CachedFlow flow;
-  flow.installed = 1000;
-  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);
-  CHECK(cache.Add(one, flow) == flowcache::AddResult::kThere);
-  flow.installed += flowcache::FlowCache::kSettleMs;
-  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);  // it misses still: perhaps lost
-  flow.actions = {1};
-  CHECK(cache.Add(one, flow) == flowcache::AddResult::kPut);  // it does something else now
-  CHECK(cache.Add(two, flow) == flowcache::AddResult::kPut);
-  CHECK(cache.Add(three, flow) == flowcache::AddResult::kFull);
-  cache.Remove(one);
-  CHECK(cache.size() == 1);
-  CHECK(cache.Add(three, flow) == flowcache::AddResult::kPut);
-}
-
-TEST_CASE("flow identifiers depend on key and mask alone") {
-  const base::ByteVector a = {1, 2, 3}, b = {1, 2, 4};
-  CHECK(flowcache::UfidOf(a, b) == flowcache::UfidOf(a, b));
-  CHECK_FALSE(flowcache::UfidOf(a, b) == flowcache::UfidOf(b, a));
-  CHECK_FALSE(flowcache::UfidOf(a, b) == flowcache::UfidOf(a, a));
-  // The same in every run: a restarted agent finds its flows again.
-  CHECK(ovs::ToString(flowcache::UfidOf(a, b)) == "877167ff-2016-b548-68bf-8a4a306d6d0a");
 }
 
 }  // namespace
