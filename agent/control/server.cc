@@ -83,6 +83,10 @@ class Server::Service final : public v1::Sluice::Service {
                          v1::DumpRulesResponse* response) override {
     return Answer(source_->DumpRules(*request), response);
   }
+  grpc::Status DiffRules(grpc::ServerContext*, const v1::DiffRulesRequest* request,
+                         v1::DiffRulesResponse* response) override {
+    return Answer(source_->DiffRules(*request), response);
+  }
   grpc::Status Trace(grpc::ServerContext*, const v1::TraceRequest* request,
                      v1::TraceResponse* response) override {
     return Answer(source_->Trace(*request), response);

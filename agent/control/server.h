@@ -32,6 +32,7 @@ class Source {
   virtual absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
       const v1::ChangeRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) = 0;
+  virtual absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) = 0;
 };
 

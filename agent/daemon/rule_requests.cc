@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
@@ -62,19 +63,30 @@ absl::StatusOr<std::vector<Group>> ParseGroups(const std::string& text, const st
   return groups;
 }
 
-absl::StatusOr<Pipeline::Report> Replace(const v1::ChangeRulesRequest& request,
-                                         std::vector<RuleChange> changes,
-                                         const std::vector<Group>& groups, bridge::Bridge* bridge) {
+// The rules that shall be there in the end.
+absl::StatusOr<std::vector<Rule>> ToRules(std::vector<RuleChange> changes,
+                                          const std::string& name) {
   std::vector<Rule> rules;
   rules.reserve(changes.size());
   for (RuleChange& change : changes) {
     if (change.command != RuleCommand::kAdd)
       return absl::InvalidArgumentError(absl::StrCat(
-          NameOr(request.rules_name(), "rules"), ": a line that begins with ",
+          NameOr(name, "rules"), ": a line that begins with ",
           std::string(pipeline::ToString(change.command)), " is no rule that could be there"));
     rules.push_back(std::move(change.rule));
   }
-  return bridge->ReplaceRules(rules, groups);
+  return rules;
+}
+
+GroupCommand CommandOf(v1::ChangeRulesRequest::GroupCommand command) {
+  switch (command) {
+    case v1::ChangeRulesRequest::ADD_GROUPS:
+      return GroupCommand::kAdd;
+    case v1::ChangeRulesRequest::MODIFY_GROUPS:
+      return GroupCommand::kModify;
+    default:
+      return GroupCommand::kAddOrModify;
+  }
 }
 
 void Fill(const pipeline::TableRule& rule, const PortTable& ports, base::MonotonicMs now,
@@ -100,6 +112,29 @@ void Fill(const pipeline::PipelineGroup& group, const PortTable& ports, v1::Grou
   out->set_packets(group.stats->packets);
   out->set_bytes(group.stats->bytes);
   for (const auto& stats : group.bucket_stats) out->add_bucket_packets(stats->packets);
+}
+
+// By what makes two of them the same one: the text that is there and the text that shall be.
+template <typename Place>
+using Differences = std::map<Place, std::pair<std::string, std::string>>;
+
+std::tuple<uint8_t, uint16_t, std::string> PlaceOf(const Rule& rule) {
+  return {rule.table, static_cast<uint16_t>(~rule.priority), ToString(rule.match)};
+}
+
+template <typename Place>
+void Fill(const Differences<Place>& differences, v1::DiffRulesResponse* out) {
+  const auto add = [&](v1::RuleDifference::Kind kind, const std::string& text) {
+    if (text.empty()) return;
+    v1::RuleDifference* difference = out->add_differences();
+    difference->set_kind(kind);
+    difference->set_text(text);
+  };
+  for (const auto& [place, texts] : differences) {
+    if (texts.first == texts.second) continue;
+    add(v1::RuleDifference::REMOVED, texts.first);
+    add(v1::RuleDifference::ADDED, texts.second);
+  }
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
@@ -144,11 +179,14 @@ absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest
       ParseGroups(request.groups(), NameOr(request.groups_name(), "groups"), *ports));
   Pipeline::Report report;
   if (request.command() == v1::ChangeRulesRequest::REPLACE) {
-    SLUICE_ASSIGN_OR_RETURN(report, Replace(request, std::move(changes), groups, bridge));
+    SLUICE_ASSIGN_OR_RETURN(const std::vector<Rule> rules,
+                            ToRules(std::move(changes), request.rules_name()));
+    SLUICE_ASSIGN_OR_RETURN(report, bridge->ReplaceRules(rules, groups));
   } else {
     std::vector<GroupChange> group_changes;
     group_changes.reserve(groups.size() + static_cast<size_t>(request.deleted_groups_size()));
-    for (const Group& group : groups) group_changes.push_back({GroupCommand::kAddOrModify, group});
+    for (const Group& group : groups)
+      group_changes.push_back({CommandOf(request.group_command()), group});
     for (const uint32_t id : request.deleted_groups())
       group_changes.push_back({GroupCommand::kDelete, {.id = id}});
     SLUICE_ASSIGN_OR_RETURN(report, bridge->ChangeRules(changes, group_changes));
@@ -184,7 +222,7 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
       pipeline::ParseRuleChange(request.match(), RuleCommand::kDelete, ports.get()));
   const bridge::Sight sight(&bridge);
   std::vector<const pipeline::TableRule*> rules;
-  for (size_t table = 0; table < pipeline::kTables; ++table)
+  for (size_t table = 0; table < pipeline::kTables && !request.groups_only(); ++table)
     bridge.pipeline().ForEachRule(static_cast<uint8_t>(table), sight.version(),
                                   [&](const pipeline::TableRule& rule) {
                                     if (wanted.Selects(rule.rule)) rules.push_back(&rule);
@@ -201,6 +239,44 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
   });
   std::sort(response.mutable_groups()->begin(), response.mutable_groups()->end(),
             [](const v1::GroupEntry& a, const v1::GroupEntry& b) { return a.id() < b.id(); });
+  return response;
+}
+
+absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request,
+                                                const bridge::Bridge& bridge) {
+  const std::shared_ptr<const PortTable> ports = bridge.ports();
+  SLUICE_ASSIGN_OR_RETURN(
+      std::vector<RuleChange> changes,
+      pipeline::ParseRuleLines(request.rules(), NameOr(request.rules_name(), "rules"),
+                               RuleCommand::kAdd, ports.get()));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<Rule> rules,
+                          ToRules(std::move(changes), request.rules_name()));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::vector<Group> groups,
+      ParseGroups(request.groups(), NameOr(request.groups_name(), "groups"), *ports));
+
+  Differences<uint32_t> group_differences;
+  Differences<std::tuple<uint8_t, uint16_t, std::string>> rule_differences;
+  const bridge::Sight sight(&bridge);
+  bridge.pipeline().ForEachGroup(sight.version(), [&](const pipeline::PipelineGroup& there) {
+    pipeline::AppendGroup(there.group, ports.get(), &group_differences[there.group.id].first);
+  });
+  for (const Group& group : groups) {
+    std::string text;
+    pipeline::AppendGroup(group, ports.get(), &text);
+    group_differences[group.id].second = std::move(text);
+  }
+  for (size_t table = 0; table < pipeline::kTables; ++table)
+    bridge.pipeline().ForEachRule(
+        static_cast<uint8_t>(table), sight.version(), [&](const pipeline::TableRule& there) {
+          rule_differences[PlaceOf(there.rule)].first = ToString(there.rule, ports.get());
+        });
+  for (const Rule& rule : rules)  // of two for one place, the last stays
+    rule_differences[PlaceOf(rule)].second = ToString(rule, ports.get());
+
+  v1::DiffRulesResponse response;
+  Fill(group_differences, &response);
+  Fill(rule_differences, &response);
   return response;
 }
 

@@ -18,6 +18,8 @@ absl::Status LoadRuleFiles(const std::string& rules, const std::string& groups,
 absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request,
                                                 const bridge::Bridge& bridge,
                                                 base::MonotonicMs now);
+absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request,
+                                                const bridge::Bridge& bridge);
 absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request,
                                         const bridge::Bridge& bridge);
 

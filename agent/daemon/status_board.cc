@@ -167,6 +167,11 @@ absl::StatusOr<v1::DumpRulesResponse> StatusBoard::DumpRules(const v1::DumpRules
   return daemon::DumpRules(request, *bridge, clock_->Now());
 }
 
+absl::StatusOr<v1::DiffRulesResponse> StatusBoard::DiffRules(const v1::DiffRulesRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  return daemon::DiffRules(request, *bridge);
+}
+
 absl::StatusOr<v1::TraceResponse> StatusBoard::Trace(const v1::TraceRequest& request) {
   SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
   return daemon::Trace(request, *bridge);

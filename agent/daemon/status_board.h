@@ -48,6 +48,7 @@ class StatusBoard final : public control::Source {
   absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
       const v1::ChangeRulesRequest& request) override;
   absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) override;
+  absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request) override;
   absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) override;
 
  private:

@@ -15,14 +15,17 @@ Examples:
   sluicectl rules br0          the rules of br0, with what they have done
   sluicectl rules br0 add 'priority=10,tcp,tp_dst=80,actions=output:web'
   sluicectl rules br0 replace -f br0.rules --wait
+  sluicectl rules br0 diff -f br0.rules --groups br0.groups
+  sluicectl groups br0 add 'group_id=1,type=select,bucket=output:1,bucket=output:2'
   sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'
 
 Exit status: 0, 1 when sluiced refused or does not answer, 2 for wrong usage,
-3 when `status` found sluiced degraded.
+3 when `status` found sluiced degraded. `rules BRIDGE diff` as diff(1): 1 when they
+differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddFdb, AddRules, AddTrace};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddFdb, AddRules, AddGroups, AddTrace};
 
 int Main(int argc, char** argv) {
   Session session;

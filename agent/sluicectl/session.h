@@ -18,6 +18,9 @@ namespace sluice::ctl {
 inline constexpr int kRefused = 1;   // sluiced refused, or does not answer
 inline constexpr int kUsage = 2;     // wrong usage
 inline constexpr int kDegraded = 3;  // `status` found sluiced degraded
+// Of commands that compare, as of diff(1).
+inline constexpr int kDiffers = 1;
+inline constexpr int kTrouble = 2;
 
 class Session {
  public:

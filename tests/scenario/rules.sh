@@ -59,6 +59,32 @@ control rules br0 replace -f "$work/br0.rules" | tee "$work/report"
 check 'replacing by the same changes nothing' grep -q '^0 added, 0 replaced, 0 modified, 0 deleted' "$work/report"
 check 'statistics stay' has_packets
 
+# What a replace would change is told, and nothing is changed.
+sed 's/^table=1,priority=50,arp.*/table=1,priority=50,arp,actions=group:1/' "$work/br0.rules" >"$work/next.rules"
+echo 'group_id=1,type=all,bucket=actions=output:v1,bucket=actions=output:v2' >"$work/next.groups"
+control rules br0 diff -f "$work/br0.rules"
+check 'the same rules differ in nothing' test $? = 0
+control rules br0 diff -f "$work/next.rules" --groups "$work/next.groups" | tee "$work/diff"
+check 'other rules differ' test "${PIPESTATUS[0]}" = 1
+check 'in the rule and the group that change' test "$(cut -c1-11 "$work/diff" | tr '\n' ' ')" = '+group_id=1 -table=1,pr +table=1,pr '
+control rules br0 diff -f "$work/bad.rules" 2>/dev/null
+check 'what cannot be read cannot be compared' test $? = 2
+
+control groups br0 add 'group_id=1,type=all,bucket=actions=output:v1,bucket=actions=output:v2'
+control groups br0 add 'group_id=1,type=all,bucket=actions=output:v1' 2>"$work/error"
+check 'a group that is there cannot be added' grep -q 'group 1' "$work/error"
+check 'a group that is not there cannot be changed' not control groups br0 mod 'group_id=2,type=all'
+check 'unless it may be created' control groups br0 mod --may-create 'group_id=2,type=indirect,bucket=actions=output:v3'
+check 'groups are shown' test "$(control groups br0 | grep -c 'n_packets=0, n_bytes=0, group_id=')" = 2
+control rules br0 replace -f "$work/next.rules" --groups "$work/next.groups" --wait
+ip -n h1 neigh flush all
+check 'a group leads packets' reach 1 10.0.0.2
+group_counts() { control groups br0 | grep -A1 group_id=1 | grep -q 'bucket 0: n_packets=[1-9]'; }
+check 'and counts them by bucket' wait_for group_counts
+check 'all groups go' control groups br0 del
+check 'with the rules that led to them' test "$(control rules br0 dump table=1,arp | wc -l)" = 0
+control rules br0 replace -f "$work/br0.rules" --wait
+
 # A routed flow: one megaflow for every TTL.
 control rules br0 add 'table=1,priority=70,ip,nw_dst=10.0.0.2,actions=dec_ttl,output:v2' >/dev/null
 for ttl in 9 10 11 12 13 14; do ip netns exec h1 ping -q -c 1 -t $ttl -W 2 10.0.0.2 >/dev/null; done

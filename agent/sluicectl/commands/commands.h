@@ -21,6 +21,7 @@ void AddStatus(CLI::App* app, Session* session, Chosen* chosen);
 void AddCounters(CLI::App* app, Session* session, Chosen* chosen);
 void AddFdb(CLI::App* app, Session* session, Chosen* chosen);
 void AddRules(CLI::App* app, Session* session, Chosen* chosen);
+void AddGroups(CLI::App* app, Session* session, Chosen* chosen);
 void AddTrace(CLI::App* app, Session* session, Chosen* chosen);
 
 }  // namespace sluice::ctl

@@ -58,8 +58,30 @@ int Dump(Session* session, const Options& options) {
   return 0;
 }
 
+// As of diff(1).
+int Diff(Session* session, const Options& options) {
+  v1::DiffRulesRequest request;
+  request.set_bridge(options.bridge);
+  request.set_rules(options.text);
+  if (!TakeFile(options.file, request.mutable_rules(), request.mutable_rules_name()) ||
+      !TakeFile(options.groups_file, request.mutable_groups(), request.mutable_groups_name()))
+    return kTrouble;
+  v1::DiffRulesResponse response;
+  if (!session->Ask(&v1::Sluice::Stub::DiffRules, request, &response)) return kTrouble;
+  session->Print(response, [&] {
+    std::string out;
+    for (const v1::RuleDifference& difference : response.differences())
+      absl::StrAppendFormat(&out, "%c%s\n",
+                            difference.kind() == v1::RuleDifference::ADDED ? '+' : '-',
+                            difference.text());
+    return out;
+  });
+  return response.differences().empty() ? 0 : kDiffers;
+}
+
 int Rules(Session* session, const Options& options) {
   if (options.command == "dump") return Dump(session, options);
+  if (options.command == "diff") return Diff(session, options);
   v1::ChangeRulesRequest request;
   request.set_bridge(options.bridge);
   for (const Change& change : kChanges)
@@ -81,7 +103,7 @@ void AddRules(CLI::App* app, Session* session, Chosen* chosen) {
   const auto options = std::make_shared<Options>();
   CLI::App* rules = app->add_subcommand("rules", "Rules of a bridge: shows or changes them");
   rules->add_option("BRIDGE", options->bridge, "Whose rules")->required();
-  std::vector<std::string> words = {"dump"};
+  std::vector<std::string> words = {"dump", "diff"};
   for (const Change& change : kChanges) words.emplace_back(change.word);
   rules->add_option("COMMAND", options->command, "What to do with them")
       ->check(CLI::IsMember(words))
