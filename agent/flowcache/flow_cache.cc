@@ -4,7 +4,7 @@ namespace sluice::flowcache {
 
 AddResult FlowCache::Add(const ovs::Ufid& ufid, const Decision& decision) {
   Shard& shard = ShardOf(ufid);
-  absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   const auto found = shard.flows.find(ufid);
   if (found == shard.flows.end()) {
     if (size() >= limit_) return AddResult::kFull;
@@ -25,7 +25,7 @@ AddResult FlowCache::Add(const ovs::Ufid& ufid, const Decision& decision) {
 
 void FlowCache::Remove(const ovs::Ufid& ufid) {
   Shard& shard = ShardOf(ufid);
-  absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   const auto found = shard.flows.find(ufid);
   if (found == shard.flows.end()) return;
   shard.flows.erase(found);
@@ -34,7 +34,7 @@ void FlowCache::Remove(const ovs::Ufid& ufid) {
 
 bool FlowCache::With(const ovs::Ufid& ufid, absl::FunctionRef<void(CachedFlow*)> change) {
   Shard& shard = ShardOf(ufid);
-  absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   const auto found = shard.flows.find(ufid);
   if (found == shard.flows.end()) return false;
   change(found->get());
@@ -44,7 +44,7 @@ bool FlowCache::With(const ovs::Ufid& ufid, absl::FunctionRef<void(CachedFlow*)>
 size_t FlowCache::RemoveIf(absl::FunctionRef<bool(CachedFlow*)> visit) {
   size_t removed = 0;
   for (Shard& shard : shards_) {
-    absl::MutexLock lock(&shard.mutex);
+    const std::lock_guard lock(shard.mutex);
     for (auto it = shard.flows.begin(); it != shard.flows.end();) {
       if (visit(it->get())) {
         shard.flows.erase(it++);

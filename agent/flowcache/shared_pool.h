@@ -14,11 +14,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/synchronization/mutex.h"
 
 namespace sluice::flowcache {
 
@@ -59,12 +58,7 @@ class SharedPool {
   SharedPool& operator=(const SharedPool&) = delete;
 
   Handle Intern(const typename T::View& view) {
-    {
-      absl::ReaderMutexLock lock(&mutex_);
-      const auto found = entries_.find(view);
-      if (found != entries_.end()) return Take(found->get());
-    }
-    absl::WriterMutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     const auto found = entries_.find(view);
     if (found != entries_.end()) return Take(found->get());
     auto made = std::make_unique<Entry>(this, view);
@@ -104,14 +98,15 @@ class SharedPool {
     while (handles > 1)
       if (entry->handles.compare_exchange_weak(handles, handles - 1, std::memory_order_acq_rel))
         return;
-    absl::WriterMutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (entry->handles.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
     entries_.erase(entries_.find(entry->value.view()));
     size_.store(entries_.size(), std::memory_order_relaxed);
   }
 
-  absl::Mutex mutex_;
-  absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Same> entries_ ABSL_GUARDED_BY(mutex_);
+  // Of the standard library, as ThreadSanitizer sees its locks. Guards entries_.
+  std::mutex mutex_;
+  absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Same> entries_;
   std::atomic<size_t> size_{0};
 };
 
