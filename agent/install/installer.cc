@@ -34,9 +34,9 @@ absl::StatusOr<Installer> Installer::Open() {
   return Installer(std::move(client), flow, packet);
 }
 
-void Installer::Execute(const ovs::Upcall& upcall, base::ByteView actions) {
+void Installer::Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions) {
   ovs::EncodeExecute(*packet_family_, upcall.dp_ifindex,
-                     {.packet = upcall.packet,
+                     {.packet = packet,
                       .key = upcall.key,
                       .actions = actions,
                       .mru = upcall.mru,

@@ -28,7 +28,11 @@ class Installer {
   static absl::StatusOr<Installer> Open();
 
   // Queue; the bytes are copied.
-  void Execute(const ovs::Upcall& upcall, base::ByteView actions);
+  void Execute(const ovs::Upcall& upcall, base::ByteView actions) {
+    Execute(upcall, upcall.packet, actions);
+  }
+  // The same of a packet whose bytes have changed since.
+  void Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions);
   void Put(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag);
   void Modify(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag);
   void Delete(int dp_ifindex, const ovs::FlowId& id, uint64_t tag);

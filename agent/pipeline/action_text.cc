@@ -7,6 +7,8 @@
 namespace sluice::pipeline {
 namespace {
 
+constexpr size_t kIcmpType = offsetof(Fields, tp_src) + 1;
+
 // What is known of the packet behind an action that changes its layers.
 void Learn(const Action& action, MatchBuilder* known) {
   const auto type = [known](uint16_t eth_type) {
@@ -27,6 +29,14 @@ void Learn(const Action& action, MatchBuilder* known) {
     case ActionKind::kPopMpls:
       known->mask.nw_proto = 0;
       return type(action.Get<PopMplsAction>().eth_type);
+    case ActionKind::kSetField: {
+      // On the type of ICMP it depends which fields of neighbour discovery there are.
+      const FieldRow& row = FieldAt(action.Get<SetFieldAction>().field);
+      if (row.offset != kIcmpType || row.bytes != 1) return;
+      SetField(row, SetFieldValue(action), &known->value);
+      SetField(row, FullMask(row), &known->mask);
+      return;
+    }
     default:
       return;
   }

@@ -11,10 +11,12 @@ namespace {
 using base::Be16;
 using base::Be32;
 
-constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kMpls = 0x8847, kMplsMulticast = 0x8848;
+constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kMpls = 0x8847, kMplsMulticast = 0x8848,
+                   kArp = 0x0806, kRarp = 0x8035;
 constexpr uint16_t kAnyType = 0;
 constexpr uint8_t kAnyProto = 0;
 constexpr size_t kLargest = sizeof(ovs_key_ipv6);
+constexpr size_t kArpOp = offsetof(ovs_key_arp, arp_op);
 
 // `size` bytes of Fields at `from` are those of the attribute's payload at `to`.
 struct Part {
@@ -29,6 +31,7 @@ struct Settable {
   uint16_t eth_type;
   uint8_t proto;
   std::span<const Part> parts;
+  SetBy by = SetBy::kKernel;
 };
 
 constexpr Part kEthernet[] = {
@@ -52,6 +55,22 @@ constexpr Part kPorts[] = {
     {offsetof(Fields, tp_src), 2, 0},
     {offsetof(Fields, tp_dst), 2, 2},
 };
+constexpr Part kArpParts[] = {
+    {offsetof(Fields, nw_src), 4, offsetof(ovs_key_arp, arp_sip)},
+    {offsetof(Fields, nw_dst), 4, offsetof(ovs_key_arp, arp_tip)},
+    {offsetof(Fields, nw_proto), 1, kArpOp + 1},
+    {offsetof(Fields, arp_sha), 6, offsetof(ovs_key_arp, arp_sha)},
+    {offsetof(Fields, arp_tha), 6, offsetof(ovs_key_arp, arp_tha)},
+};
+constexpr Part kIcmpParts[] = {
+    {offsetof(Fields, tp_src) + 1, 1, offsetof(ovs_key_icmp, icmp_type)},
+    {offsetof(Fields, tp_dst) + 1, 1, offsetof(ovs_key_icmp, icmp_code)},
+};
+constexpr Part kNeighbourParts[] = {
+    {offsetof(Fields, nd_target), 16, offsetof(ovs_key_nd, nd_target)},
+    {offsetof(Fields, nd_sll), 6, offsetof(ovs_key_nd, nd_sll)},
+    {offsetof(Fields, nd_tll), 6, offsetof(ovs_key_nd, nd_tll)},
+};
 constexpr Part kLabel[] = {{offsetof(Fields, mpls), 4, 0}};
 constexpr Part kMark[] = {{offsetof(Fields, pkt_mark), 4, 0, true}};
 constexpr Part kPriority[] = {{offsetof(Fields, skb_priority), 4, 0, true}};
@@ -68,6 +87,12 @@ constexpr Settable kSettable[] = {
     {OVS_KEY_ATTR_SCTP, 4, kIpv6, IPPROTO_SCTP, kPorts},
     {OVS_KEY_ATTR_MPLS, 4, kMpls, kAnyProto, kLabel},
     {OVS_KEY_ATTR_MPLS, 4, kMplsMulticast, kAnyProto, kLabel},
+    {OVS_KEY_ATTR_ARP, sizeof(ovs_key_arp), kArp, kAnyProto, kArpParts, SetBy::kUs},
+    {OVS_KEY_ATTR_ARP, sizeof(ovs_key_arp), kRarp, kAnyProto, kArpParts, SetBy::kUs},
+    {OVS_KEY_ATTR_ICMP, sizeof(ovs_key_icmp), kIpv4, IPPROTO_ICMP, kIcmpParts, SetBy::kUs},
+    {OVS_KEY_ATTR_ICMPV6, sizeof(ovs_key_icmpv6), kIpv6, IPPROTO_ICMPV6, kIcmpParts, SetBy::kUs},
+    // Behind the type, which tells of what they are options.
+    {OVS_KEY_ATTR_ND, sizeof(ovs_key_nd), kIpv6, IPPROTO_ICMPV6, kNeighbourParts, SetBy::kUs},
     {OVS_KEY_ATTR_SKB_MARK, 4, kAnyType, kAnyProto, kMark},
     {OVS_KEY_ATTR_PRIORITY, 4, kAnyType, kAnyProto, kPriority},
 };
@@ -108,6 +133,11 @@ void Set(const Settable& row, const PacketState& state, ovs::ActionList* actions
     Copy(part, state.now(), value_and_mask);
     Copy(part, state.pending(), value_and_mask + row.size);
   }
+  // An operation above 255 is 0 to rules: what they make of it is all of it.
+  if (row.attribute == OVS_KEY_ATTR_ARP && value_and_mask[row.size + kArpOp + 1] != 0) {
+    value_and_mask[kArpOp + 1] = state.now().nw_proto;
+    value_and_mask[row.size + kArpOp] = value_and_mask[row.size + kArpOp + 1] = 0xff;
+  }
   for (size_t i = 0; i < row.size; ++i) value_and_mask[i] &= value_and_mask[row.size + i];
   auto set = actions->Nest(OVS_ACTION_ATTR_SET_MASKED);
   actions->Append(row.attribute, base::ByteView(value_and_mask, 2 * row.size));
@@ -131,16 +161,21 @@ void CommitTags(PacketState* state, ovs::ActionList* actions) {
 
 }  // namespace
 
-bool Commit(PacketState* state, ovs::ActionList* actions) {
+Committed Commit(PacketState* state, SetBy by, ovs::ActionList* actions) {
   Fields left = state->pending();
+  Fields unsettable = left;
   for (const Settable& row : kSettable) {
     if (!IsPending(row, left) || !Applies(row, state)) continue;
-    if (HasPorts(row, state)) Set(row, *state, actions);
+    Forget(row, &unsettable);
+    const bool there = HasPorts(row, state);
+    if (there && row.by == SetBy::kUs && by == SetBy::kKernel) continue;
+    if (there) Set(row, *state, actions);
     Forget(row, &left);
   }
   CommitTags(state, actions);
   state->Committed(left);
-  return left == Fields();
+  if (left == Fields()) return Committed::kAll;
+  return unsettable == Fields() ? Committed::kNeedsUs : Committed::kUnsettable;
 }
 
 }  // namespace sluice::translate

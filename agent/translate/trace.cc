@@ -72,13 +72,19 @@ std::string FlowText(const ovs::FlowKey& key, const ovs::FlowKey& mask,
 std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::PortNames* names) {
   std::string out;
   Writer writer(names, &out);
-  const View watched{view.pipeline, view.version, view.ports, view.macs, view.kernel, &writer};
   Translator translator;
   Translation translation;
-  translator.Translate(key, watched, &translation);
+  const View plain{view.pipeline, view.version, view.ports, view.macs, view.kernel};
+  translator.Translate(key, plain, &translation);
+  // Once more, and told: to its end, also where the kernel cannot go.
+  const bool slow = translation.verdict == Verdict::kSlowPath;
+  const View watched{view.pipeline, view.version, view.ports, view.macs,
+                     view.kernel,   &writer,      slow};
+  Translation whole;
+  translator.Translate(key, watched, &whole);
   out.append("verdict: ").append(ToString(translation.verdict));
   out.append(" (").append(Explain(translation.verdict)).append(")\n");
-  for (const Learned& learned : translation.learned)
+  for (const Learned& learned : whole.learned)
     absl::StrAppend(&out, "learns: ", base::ToString(learned.mac), " in VLAN ", learned.vlan,
                     " on port ", learned.port_no, "\n");
   std::string read;
@@ -87,6 +93,11 @@ std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::Por
   absl::StrAppend(&out, "datapath flow: ", FlowText(key, translation.mask, names),
                   translation.install ? "" : " (not installed)", "\n");
   absl::StrAppend(&out, "datapath actions: ", ActionsText(translation.actions, names), "\n");
+  if (slow) {
+    const std::string actions = ActionsText(whole.actions, names);
+    absl::StrAppend(&out, "actions on this packet, by the agent: ", actions, " (",
+                    std::string(ToString(whole.verdict)), ")\n");
+  }
   return out;
 }
 

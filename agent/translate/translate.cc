@@ -15,6 +15,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"forward", "to the port where the destination was seen, or where rules said"},
     {"flood", "broadcast or multicast, to all ports of the VLAN"},
     {"flood_unknown", "to all ports, as the destination has not been seen; no flow"},
+    {"slow_path", "the agent changes each packet, as the kernel cannot set such a header"},
     {"drop_same_port", "the destination is behind the port it came from"},
     {"drop_reserved", "link-local protocol, never forwarded"},
     {"drop_vlan", "the port does not carry the VLAN"},
@@ -24,7 +25,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"drop_rules", "rules matched, and none sends the packet anywhere"},
     {"drop_too_deep", "resubmits or groups within each other, or too many in all"},
     {"drop_too_long", "more actions than the kernel takes"},
-    {"drop_unsettable", "a header was changed that the kernel cannot change"},
+    {"drop_unsettable", "a header was changed that nobody can change"},
     {"drop_blind", "a header was asked for that an MPLS label hid"},
 }};
 

@@ -46,6 +46,7 @@ enum class Verdict : uint8_t {
   kForward,          // to one port, or where the rules said
   kFlood,            // to all ports of the VLAN, for a broadcast or multicast destination
   kFloodUnknown,     // to all ports, as the destination has not been seen
+  kSlowPath,         // each packet is changed by the agent, as the kernel cannot
   kDropSamePort,     // the destination is behind the port that the packet came from
   kDropReserved,     // link-local protocol (01:80:c2:00:00:0X): never forwarded
   kDropVlan,         // the port does not carry the packet's VLAN
@@ -55,10 +56,10 @@ enum class Verdict : uint8_t {
   kDropRules,        // rules matched, and none of them sends the packet anywhere
   kDropTooDeep,      // resubmits or groups within each other, or too many in all
   kDropTooLong,      // more actions than the kernel takes
-  kDropUnsettable,   // a header was changed that the kernel cannot change
+  kDropUnsettable,   // a header was changed that nobody can change
   kDropBlind,        // a header was asked for that an MPLS label hid
 };
-inline constexpr int kVerdicts = 14;
+inline constexpr int kVerdicts = 15;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);
@@ -107,6 +108,9 @@ struct View {
   const MacLookup& macs;
   const Abilities& kernel;
   Observer* observer = nullptr;
+  // For one packet, which we carry through ourselves (slow_path.h): the actions may set what the
+  // kernel cannot, and the decision is none to be installed.
+  bool slow_path = false;
 };
 
 class Walk;

@@ -13,7 +13,7 @@
 
 namespace sluice::translate {
 
-enum class UserDataKind : uint8_t { kPacketIn = 1, kSample = 2 };
+enum class UserDataKind : uint8_t { kPacketIn = 1, kSample = 2, kSlowPath = 3 };
 
 struct UserData {
   static constexpr uint16_t kMagic = 0x5155;  // "SQ", as no other agent begins

@@ -46,7 +46,7 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   out_ = out;
   out->verdict = Verdict::kDropNoRule;
   out->actions.Clear();
-  out->install = true;
+  out->install = !view.slow_path;
   out->learned.clear();
   out->tables.reset();
   out->groups = out->ports = out->macs = false;
@@ -82,6 +82,13 @@ void Walk::Finish() {
   if (going_ == Going::kFail) {
     out_->actions.Clear();
     out_->learned.clear();
+  }
+  if (out_->verdict == Verdict::kSlowPath) {
+    // What its packets do is found out, and counted, for each by itself: right in any case.
+    out_->install = true;
+    out_->credits.clear();
+    out_->actions.Userspace(view_->kernel.upcall_pid,
+                            base::AsBytes(UserData{.kind = UserDataKind::kSlowPath}));
   }
   rule_ = nullptr;
   view_ = nullptr;
@@ -199,8 +206,18 @@ void Walk::WriteBits(const FieldRow& row, absl::uint128 value, absl::uint128 mas
 }
 
 bool Walk::CommitNow() {
-  if (Commit(&now_.state, &out_->actions)) return true;
-  Fail(Verdict::kDropUnsettable);
+  const SetBy by = view_->slow_path ? SetBy::kUs : SetBy::kKernel;
+  switch (Commit(&now_.state, by, &out_->actions)) {
+    case Committed::kAll:
+      return true;
+    case Committed::kNeedsUs:
+      Note("the kernel cannot set such a header: each packet goes through the agent");
+      Fail(Verdict::kSlowPath);
+      return false;
+    case Committed::kUnsettable:
+      Fail(Verdict::kDropUnsettable);
+      return false;
+  }
   return false;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/upcall/forwarder.h"
 
+#include "agent/translate/slow_path.h"
 #include "agent/translate/user_data.h"
 #include "netlink/base/counters.h"
 #include "netlink/ovs/flow_key.h"
@@ -9,6 +10,8 @@ namespace {
 
 using flowcache::AddResult;
 using flowcache::DatapathFlows;
+using translate::RewriteFault;
+using translate::UserDataKind;
 using translate::Verdict;
 
 struct ForwarderCounters {
@@ -35,6 +38,32 @@ struct ForwarderCounters {
   base::Counter& put_failed =
       base::Counters::Get("flowcache_put_failed", "Flows that the kernel refused.");
 };
+
+// Of packets that the agent changes itself.
+struct SlowPathCounters {
+  base::Counter& packets = base::Counters::Get(
+      "slow_path_packets", "Packets that the agent changed itself, as the kernel cannot.");
+  base::Counter& executes = base::Counters::Get(
+      "slow_path_executes", "Times that such a packet was given back to the datapath.");
+  base::Counter& dropped = base::Counters::Get(
+      "slow_path_dropped",
+      "Packets of the slow path whose translation ended in a limit or an impossible change.");
+  base::Counter& too_short = base::Counters::Get(
+      "slow_path_too_short",
+      "Packets of the slow path that end before a header that was to change: dropped.");
+  base::Counter& unsupported = base::Counters::Get(
+      "slow_path_unsupported",
+      "Packets of the slow path with an action in front of a change that only the kernel takes: "
+      "dropped.");
+  base::Counter& too_many =
+      base::Counters::Get("slow_path_too_many",
+                          "Packets of the slow path with more changes than are allowed: cut off.");
+};
+
+SlowPathCounters& CountSlow() {
+  static SlowPathCounters counters;
+  return counters;
+}
 
 ForwarderCounters& Count() {
   static ForwarderCounters counters;
@@ -80,31 +109,87 @@ void Forwarder::Refresh(View* view) {
 }
 
 void Forwarder::Process(const ovs::Upcall& upcall) {
-  // A userspace() action's packet goes on in the datapath: it is not ours to forward.
-  if (upcall.kind != ovs::Upcall::Kind::kMiss) {
-    const bool ours = translate::ReadUserData(upcall.userdata).has_value();
-    return (ours ? Count().packet_ins : Count().foreign_action).Add();
-  }
-  if (views_.empty()) now_ = clock_->Now();
-  View* view = Find(upcall.dp_ifindex);
-  if (view == nullptr) return Count().unknown_datapath.Add();
+  if (upcall.kind != ovs::Upcall::Kind::kMiss) return ProcessAction(upcall);
+  View* view = nullptr;
   ovs::FlowKey key;
-  unknowns_.clear();
-  if (ovs::DecodeFlowKey(upcall.key, &key, &unknowns_)) return Count().bad_key.Add();
-  if (!unknowns_.empty()) Count().unknown_attributes.Add(unknowns_.size());
-  Decide(key, view);
+  if (!Open(upcall, &view, &key)) return;
+  Decide(key, /*slow_path=*/false, view);
   CounterOf(translation_.verdict).Add();
+  const bool slow_path = translation_.verdict == Verdict::kSlowPath;
+  if (!slow_path) {
+    Credit(upcall);
+    if (!translation_.actions.empty()) installer_.Execute(upcall, translation_.actions.bytes());
+  }
+  if (translation_.install) Install(upcall, key, *view);
+  if (slow_path) TakeSlowPath(upcall, key, view);
+}
+
+// The packet of a userspace() action goes on in the datapath: it is not ours to forward, but in a
+// flow that consists of nothing else.
+void Forwarder::ProcessAction(const ovs::Upcall& upcall) {
+  const auto data = translate::ReadUserData(upcall.userdata);
+  if (!data) return Count().foreign_action.Add();
+  if (data->kind != UserDataKind::kSlowPath) return Count().packet_ins.Add();
+  View* view = nullptr;
+  ovs::FlowKey key;
+  if (Open(upcall, &view, &key)) TakeSlowPath(upcall, key, view);
+}
+
+bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) {
+  if (views_.empty()) now_ = clock_->Now();
+  *view = Find(upcall.dp_ifindex);
+  if (*view == nullptr) {
+    Count().unknown_datapath.Add();
+    return false;
+  }
+  unknowns_.clear();
+  if (ovs::DecodeFlowKey(upcall.key, key, &unknowns_)) {
+    Count().bad_key.Add();
+    return false;
+  }
+  if (!unknowns_.empty()) Count().unknown_attributes.Add(unknowns_.size());
+  return true;
+}
+
+void Forwarder::Credit(const ovs::Upcall& upcall) {
   for (const std::shared_ptr<pipeline::UseStats>& credit : translation_.credits)
     credit->Credit(1, upcall.packet.size(), now_);
-  if (!translation_.actions.empty()) installer_.Execute(upcall, translation_.actions.bytes());
-  if (translation_.install) Install(upcall, key, *view);
+}
+
+// Also when the rules would not send it here any more: then as they say now.
+void Forwarder::TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key, View* view) {
+  CountSlow().packets.Add();
+  if (upcall.length != 0) return CountSlow().too_short.Add();  // the kernel has cut it
+  Decide(key, /*slow_path=*/true, view);
+  Credit(upcall);
+  if (translation_.verdict >= Verdict::kDropTooDeep) {
+    CounterOf(translation_.verdict).Add();
+    return CountSlow().dropped.Add();
+  }
+  const RewriteFault fault = translate::Replay(upcall.packet, key, translation_.actions.bytes(),
+                                               [&](base::ByteView packet, base::ByteView actions) {
+                                                 CountSlow().executes.Add();
+                                                 installer_.Execute(upcall, packet, actions);
+                                               });
+  switch (fault) {
+    case RewriteFault::kNone:
+      return;
+    case RewriteFault::kTooShort:
+      return CountSlow().too_short.Add();
+    case RewriteFault::kUnsupported:
+      return CountSlow().unsupported.Add();
+    case RewriteFault::kTooMany:
+      return CountSlow().too_many.Add();
+  }
 }
 
 // Translates and learns. Learning may change what holds for this very packet: then once more.
-void Forwarder::Decide(const ovs::FlowKey& key, View* view) {
+void Forwarder::Decide(const ovs::FlowKey& key, bool slow_path, View* view) {
   bridge::Bridge& bridge = *view->datapath->bridge;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    translator_.Translate(key, view->sight->view(), &translation_);
+    translate::View looked_at = view->sight->view();
+    looked_at.slow_path = slow_path;
+    translator_.Translate(key, looked_at, &translation_);
     for (const translate::Learned& learned : translation_.learned) bridge.Learn(learned, now_);
     if (bridge.generation() == view->sight->generation()) return;
     Refresh(view);

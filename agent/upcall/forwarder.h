@@ -1,5 +1,8 @@
 // What a handler does with an upcall: translate, learn, execute the packet, install the flow.
 //
+// Packets of a flow that the kernel cannot carry out alone come up one by one: each is translated
+// by itself, changed in its bytes (agent/translate/slow_path.h) and executed.
+//
 // One for each handler; used by its thread only. Ports are looked at once a batch.
 #pragma once
 
@@ -34,7 +37,12 @@ class Forwarder final : public Processor {
   };
   View* Find(int dp_ifindex);
   static void Refresh(View* view);
-  void Decide(const ovs::FlowKey& key, View* view);
+  void ProcessAction(const ovs::Upcall& upcall);
+  // The datapath and the key of the upcall; false, and counted, when there is none.
+  bool Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key);
+  void Decide(const ovs::FlowKey& key, bool slow_path, View* view);
+  void Credit(const ovs::Upcall& upcall);
+  void TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key, View* view);
   void Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view);
 
   flowcache::Datapaths* const datapaths_;

@@ -40,6 +40,15 @@ class DatapathModel {
   std::string unknown;  // what it could not do
 
   void Run(base::ByteView actions, Fields packet) { (void)Walk(actions, &packet); }
+  // Of a packet with more tags and labels than Fields shows: those behind, from the outside in.
+  void Run(base::ByteView actions, const Fields& packet, std::vector<Fields::Vlan> tags,
+           std::vector<base::Be32> labels) {
+    std::reverse(tags.begin(), tags.end());
+    std::reverse(labels.begin(), labels.end());
+    buried_ = std::move(tags);
+    buried_labels_ = std::move(labels);
+    Run(actions, packet);
+  }
 
  private:
   using ByteView = base::ByteView;

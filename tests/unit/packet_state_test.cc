@@ -120,12 +120,12 @@ Outcome Play(const Fields& packet, uint64_t seed) {
       const Change& change = kChanges[random() % std::size(kChanges)];
       const bool ttl = std::string_view(change.name) == "ttl";
       if (ttl) {
-        (void)Commit(&state, &outcome.actions);
+        (void)Commit(&state, SetBy::kKernel, &outcome.actions);
         auto nest = outcome.actions.Nest(OVS_ACTION_ATTR_DEC_TTL);
       }
       change.to_state(&random, &state);
     }
-    CHECK(Commit(&state, &outcome.actions));
+    CHECK(Commit(&state, SetBy::kKernel, &outcome.actions) == Committed::kAll);
     outcome.actions.Output(kPort);
     outcome.outputs.push_back(Wire(state.now()));
   }
@@ -165,19 +165,19 @@ TEST_CASE("writing asks nothing of the packet but which kind it is") {
 
   SECTION("an Ethernet address: nothing at all") {
     state.WriteMember(&Fields::eth_dst, base::Mac{{1, 2, 3, 4, 5, 6}});
-    CHECK(Commit(&state, &actions));
+    CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kAll);
     CHECK(state.read() == Fields());
   }
   SECTION("an IP address: the Ethernet type") {
     state.WriteMember(&Fields::nw_dst, base::Ipv4{{10, 0, 0, 1}});
-    CHECK(Commit(&state, &actions));
+    CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kAll);
     Fields expected;
     expected.eth_type = Be16::FromHost(0xffff);
     CHECK(state.read() == expected);
   }
   SECTION("a port: that the ports are there") {
     state.WriteMember(&Fields::tp_dst, Be16::FromHost(80));
-    CHECK(Commit(&state, &actions));
+    CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kAll);
     Fields expected;
     expected.eth_type = Be16::FromHost(0xffff);
     expected.nw_proto = 0xff;
@@ -192,10 +192,10 @@ TEST_CASE("writing asks nothing of the packet but which kind it is") {
   }
   SECTION("the same value twice: set once") {
     state.WriteMember(&Fields::pkt_mark, Be32::FromHost(7));
-    CHECK(Commit(&state, &actions));
+    CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kAll);
     const size_t size = actions.bytes().size();
     state.WriteMember(&Fields::pkt_mark, Be32::FromHost(7));
-    CHECK(Commit(&state, &actions));
+    CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kAll);
     CHECK(actions.bytes().size() == size);
   }
 }
@@ -228,7 +228,8 @@ TEST_CASE("what the kernel cannot set is said") {
   ovs::ActionList actions;
   state.WriteMember(&Fields::arp_sha, base::Mac{{1, 2, 3, 4, 5, 6}});
   state.WriteMember(&Fields::eth_src, base::Mac{{1, 2, 3, 4, 5, 6}});
-  CHECK_FALSE(Commit(&state, &actions));
+  CHECK(Commit(&state, SetBy::kKernel, &actions) == Committed::kNeedsUs);
+  CHECK(Commit(&state, SetBy::kUs, &actions) == Committed::kAll);
   CHECK_FALSE(actions.empty());
 }
 

@@ -1,13 +1,18 @@
 // Random pipelines, random packets, and packets that a megaflow cannot tell from them: what the
 // datapath does with the translated actions is what the rules say, and it is the same for all
-// packets under the mask.
+// packets under the mask. Where the kernel cannot do it alone, what the agent and the kernel do
+// together with the packet's bytes is what the rules say.
 #include <algorithm>
 #include <map>
 
+#include "agent/translate/key_fields.h"
+#include "agent/translate/slow_path.h"
 #include "agent/translate/translate.h"
 #include "agent/translate/user_data.h"
+#include "dpctl/packet_compose.h"
 #include "netlink/attr/text.h"
 #include "tests/support/datapath_model.h"
+#include "tests/support/packet_reader.h"
 #include "tests/support/random_pipeline.h"
 #include "tests/support/test.h"
 
@@ -40,19 +45,21 @@ class Macs final : public MacLookup {
 // A random pipeline, ready to translate.
 class Lab {
  public:
-  Lab(uint64_t seed, const RandomPipelineOptions& options)
-      : made(seed, options), macs_(made.parts.macs) {
+  Lab(uint64_t seed, const RandomPipelineOptions& options) : Lab(RandomPipeline(seed, options)) {}
+  explicit Lab(RandomPipeline pipeline) : made(std::move(pipeline)), macs_(made.parts.macs) {
     // A group that some rules ask for in vain: a pipeline refuses such rules.
     std::vector<pipeline::Group> groups = made.parts.groups;
     groups.push_back({.id = 99});
     REQUIRE_OK(pipeline_.Replace(made.parts.rules, groups, 0));
   }
-  Translation Translate(const Fields& packet) {
+  Translation Translate(const Fields& packet, bool slow_path = false) {
     Translation translation;
     pipeline::Versions::Reader reader(&pipeline_.versions());
     const pipeline::Versions::Snapshot snapshot(&reader);
     translator_.Translate(
-        packet, {pipeline_, snapshot.version(), made.parts.ports, macs_, abilities}, &translation);
+        packet,
+        {pipeline_, snapshot.version(), made.parts.ports, macs_, abilities, nullptr, slow_path},
+        &translation);
     return translation;
   }
 
@@ -77,7 +84,8 @@ Fields OnTheWire(Fields fields) {
 // What left, of either kind, in a form that can be compared and shown.
 std::string TextOf(const Delivery& delivery) {
   Delivery wire = delivery;
-  wire.packet = OnTheWire(delivery.packet);
+  // What was written to fields that such a packet has no more, nobody sees.
+  wire.packet = testing::Canonical(OnTheWire(delivery.packet));
   if (wire.kind == Delivery::Kind::kUserspace && wire.max_length == 0) wire.max_length = 0xffff;
   std::string text = ToString(wire);
   if (!wire.userdata.empty()) text += " userdata " + base::ToHex(wire.userdata);
@@ -122,6 +130,25 @@ std::string Played(const Translation& translation, const Fields& packet) {
   return Text(model.emissions);
 }
 
+// The packet in bytes, on its way through agent and kernel.
+RewriteFault PlaySlowly(const Translation& translation, const Fields& packet, std::string* sent) {
+  const ovs::FlowKey key = KeyOfFields(packet);
+  ovs::FlowKey mask;
+  std::memset(static_cast<void*>(&mask), 0xff, sizeof(mask));
+  const auto bytes = dpctl::ComposePacket(key, mask, {});
+  REQUIRE_OK(bytes);
+  DatapathModel model;
+  const RewriteFault fault = Replay(
+      *bytes, key, translation.actions.bytes(), [&](base::ByteView now, base::ByteView actions) {
+        const testing::ReadPacket read = testing::ReadBytes(now, packet);
+        CHECK(read.fault.empty());
+        model.Run(actions, read.fields, read.deeper_tags, read.deeper_labels);
+      });
+  CHECK(model.unknown.empty());
+  *sent = Text(model.emissions);
+  return fault;
+}
+
 std::string ActionsText(const Translation& translation) {
   std::string text;
   attr::AppendList(ovs::kActionTable, translation.actions.bytes(), {}, &text);
@@ -136,9 +163,43 @@ void CheckSame(const Translation& a, const Translation& b) {
   CHECK(a.tables == b.tables);
 }
 
+// Compares one packet's fate with the reference's, and counts.
+struct Comparison {
+  int compared = 0, given_up = 0, slow = 0, too_short = 0;
+
+  void Compare(Lab* lab, const ReferenceResult& want, const Translation& translation,
+               const Fields& packet) {
+    const bool slow_path = translation.verdict == Verdict::kSlowPath;
+    const Translation own = slow_path ? lab->Translate(packet, true) : translation;
+    if (want.over_limit) {
+      // Or what ended it before the limit was reached.
+      CHECK(IsCounted(own.verdict));
+      CHECK(own.actions.empty());
+    }
+    if (want.gave_up) ++given_up;
+    if (want.over_limit || want.gave_up || IsCounted(own.verdict)) return;
+    ++compared;
+    if (!slow_path) {
+      CHECK(Text(want.deliveries) == Played(translation, packet));
+      return;
+    }
+    CHECK_FALSE(own.install);
+    std::string sent;
+    const RewriteFault fault = PlaySlowly(own, packet, &sent);
+    if (fault == RewriteFault::kTooShort) {
+      ++too_short;
+      return;
+    }
+    CHECK(fault == RewriteFault::kNone);
+    CHECK(Text(want.deliveries) == sent);
+    ++slow;
+  }
+};
+
 TEST_CASE("translation: what leaves is what the rules say, for all packets of a megaflow") {
   std::map<std::string_view, int> verdicts;
-  int compared = 0, given_up = 0, siblings = 0;
+  int siblings = 0;
+  Comparison comparison;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls}), .field_hashes = false});
     lab.abilities.dec_ttl = seed % 4 != 0;
@@ -148,34 +209,143 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
       Fields packet = lab.made.Packet(&random);
       if (lab.made.parts.ports.Find(packet.in_port.host()) == nullptr) continue;
       CAPTURE(seed, i);
-      const ReferenceResult want = reference.Run(packet);
       const Translation translation = lab.Translate(packet);
       ++verdicts[ToString(translation.verdict)];
-      if (want.over_limit) {
-        // Or what ended it before the limit was reached.
-        CHECK(IsCounted(translation.verdict));
-        CHECK(translation.actions.empty());
-      }
-      if (want.gave_up) ++given_up;
-      if (want.over_limit || want.gave_up || IsCounted(translation.verdict)) continue;
-      ++compared;
-      CHECK(Text(want.deliveries) == Played(translation, packet));
+      const int before = comparison.compared;
+      comparison.Compare(&lab, reference.Run(packet), translation, packet);
+      if (comparison.compared == before) continue;
       for (int s = 0; s < 4; ++s) {
         const Fields other = lab.made.Sibling(packet, translation.read, &random);
         if (!pipeline::MatchesUnder(packet, other, translation.read)) continue;
         ++siblings;
         CheckSame(lab.Translate(other), translation);
-        const ReferenceResult wanted = reference.Run(other);
-        CHECK(Text(wanted.deliveries) == Played(translation, other));
+        comparison.Compare(&lab, reference.Run(other), translation, other);
       }
     }
   }
-  for (const Verdict verdict : {Verdict::kForward, Verdict::kFlood, Verdict::kDropNoRule,
-                                Verdict::kDropRules, Verdict::kDropTooDeep})
+  for (const Verdict verdict : {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath,
+                                Verdict::kDropNoRule, Verdict::kDropRules, Verdict::kDropTooDeep})
     CHECK(verdicts[ToString(verdict)] > 0);
-  CHECK(given_up * 20 < compared);
-  CHECK(compared > 5000);
-  CHECK(siblings > 3 * compared);
+  CHECK(comparison.given_up * 20 < comparison.compared);
+  CHECK(comparison.compared > 20000);
+  CHECK(siblings > 15000);
+}
+
+// Lists of actions on packets of one kind, which change what the kernel can set, what it cannot,
+// and which send copies in between.
+class SlowRules {
+ public:
+  explicit SlowRules(Random* random) : random_(*random) {}
+
+  std::vector<pipeline::Rule> Make() {
+    std::vector<pipeline::Rule> rules;
+    for (const Kind& kind : kKinds) {
+      const auto rule = pipeline::ParseRule(
+          "priority=9," + std::string(kind.match) + ",actions=" + List(kind, 0), nullptr);
+      REQUIRE_OK(rule);
+      rules.push_back(*rule);
+    }
+    return rules;
+  }
+
+ private:
+  struct Kind {
+    const char* match;
+    std::vector<const char*> actions;
+  };
+  static const std::vector<Kind> kKinds;
+  static const std::vector<const char*> kAny;
+
+  std::string List(const Kind& kind, int depth) {
+    std::string text = kind.actions[random_.Below(kind.actions.size())];
+    const uint64_t length = 1 + random_.Below(8);
+    for (uint64_t i = 0; i < length; ++i) {
+      text += ",";
+      if (depth < 2 && random_.Percent(15)) {
+        text += "clone(" + List(kind, depth + 1) + ")";
+      } else {
+        const auto& from = random_.Percent(60) ? kind.actions : kAny;
+        text += from[random_.Below(from.size())];
+      }
+    }
+    return text + ",output:2";
+  }
+
+  Random& random_;
+};
+
+const std::vector<SlowRules::Kind> SlowRules::kKinds = {
+    {"arp",
+     {"set_field:2->arp_op", "move:arp_sha->arp_tha", "move:arp_spa[0..15]->arp_tpa[16..31]",
+      "set_field:0a:00:00:00:00:07->arp_sha", "set_field:10.9.0.0/255.255.0.0->arp_spa",
+      "load:5->arp_op[0..3]", "move:arp_tpa->arp_spa"}},
+    {"icmp",
+     {"set_field:0->icmp_type", "set_field:3->icmp_code", "set_field:10.9.9.9->ip_src",
+      "move:ip_src->ip_dst", "set_field:7->nw_ttl", "mod_nw_tos:32", "dec_ttl"}},
+    {"icmp6,icmpv6_type=135",
+     {"set_field:2001::7->nd_target", "set_field:0a:00:00:00:00:07->nd_sll",
+      "set_field:2001::9->ipv6_src", "move:ipv6_src->ipv6_dst", "set_field:0x777->ipv6_label",
+      "load:7->nd_sll[8..15]", "dec_ttl"}},
+    {"icmp6,icmpv6_type=136",
+     {"set_field:2001::7->nd_target", "set_field:0a:00:00:00:00:07->nd_tll",
+      "set_field:1->icmpv6_code", "set_field:2001::9->ipv6_dst", "move:nd_target->ipv6_src",
+      "mod_nw_tos:64", "dec_ttl(1,2)"}},
+    {"icmp6,icmpv6_type=128", {"set_field:129->icmpv6_type", "set_field:2001::9->ipv6_dst"}},
+};
+const std::vector<const char*> SlowRules::kAny = {
+    "output:1",
+    "output:4",
+    "output(port=2,max_len=64)",
+    "in_port",
+    "normal",
+    "flood",
+    "controller(id=3,reason=no_match,userdata=01.02.03)",
+    "set_field:0a:00:00:00:00:08->eth_dst",
+    "move:eth_src->eth_dst",
+    "push_vlan:0x8100",
+    "strip_vlan",
+    "mod_vlan_vid:20",
+    "mod_vlan_pcp:5",
+    "set_queue:1",
+    "pop_queue",
+    "enqueue:2:5",
+    "set_field:9->pkt_mark",
+    "move:pkt_mark[0..7]->pkt_mark[8..15]",
+};
+
+TEST_CASE("translation: what the kernel cannot set, the agent sets in the packet's bytes") {
+  int slow_flows = 0, siblings = 0;
+  Comparison comparison;
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
+    RandomPipeline made(seed, {});
+    Random random(seed);
+    made.parts.rules = SlowRules(&random).Make();
+    Lab lab(std::move(made));
+    const ReferencePipeline reference(lab.made.parts);
+    for (int i = 0; i < 120; ++i) {
+      const Fields packet = lab.made.Packet(&random);
+      if (lab.made.parts.ports.Find(packet.in_port.host()) == nullptr) continue;
+      const Translation translation = lab.Translate(packet);
+      if (translation.verdict != Verdict::kSlowPath) continue;
+      CAPTURE(seed, i, ActionsText(lab.Translate(packet, true)));
+      ++slow_flows;
+      CHECK(translation.install);
+      CHECK(translation.credits.empty());
+      comparison.Compare(&lab, reference.Run(packet), translation, packet);
+      for (int s = 0; s < 2; ++s) {
+        const Fields other = lab.made.Sibling(packet, translation.read, &random);
+        if (!pipeline::MatchesUnder(packet, other, translation.read)) continue;
+        ++siblings;
+        CheckSame(lab.Translate(other), translation);
+        comparison.Compare(&lab, reference.Run(other), translation, other);
+      }
+    }
+  }
+  INFO("slow " << comparison.slow << ", too short " << comparison.too_short);
+  CHECK(slow_flows > 1500);
+  CHECK(siblings > slow_flows);
+  CHECK(comparison.slow > 4000);
+  CHECK(comparison.too_short * 10 < comparison.slow);
 }
 
 TEST_CASE("translation: groups that hash fields, and popped labels, are sound") {
