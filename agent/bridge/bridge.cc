@@ -1,9 +1,20 @@
 #include "agent/bridge/bridge.h"
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 
 namespace sluice::bridge {
+namespace {
+
+bool EraseStatic(uint16_t vlan, const base::Mac& mac, std::vector<StaticMac>* statics) {
+  return std::erase_if(*statics, [&](const StaticMac& entry) {
+           return entry.vlan == vlan && entry.mac == mac;
+         }) > 0;
+}
+
+}  // namespace
 
 Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
     : options_(std::move(options)),
@@ -17,15 +28,17 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
 
 void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
   auto fresh = std::make_shared<const pipeline::PortTable>(std::move(ports));
-  std::shared_ptr<const pipeline::PortTable> old;
   {
     absl::MutexLock lock(&mutex_);
-    old = std::exchange(ports_, fresh);
-  }
-  // The kernel gives numbers again: a number with another name is another port.
-  for (const pipeline::BridgePort& port : old->ports()) {
-    const pipeline::BridgePort* now = fresh->Find(port.port_no);
-    if (now == nullptr || now->name != port.name) macs_.ForgetPort(port.port_no);
+    const std::shared_ptr<const pipeline::PortTable> old = std::exchange(ports_, fresh);
+    // The kernel gives numbers again: a number with another name is another port.
+    for (const pipeline::BridgePort& port : old->ports()) {
+      const pipeline::BridgePort* now = fresh->Find(port.port_no);
+      if (now == nullptr || now->name != port.name) macs_.ForgetPort(port.port_no);
+    }
+    for (const pipeline::BridgePort& port : fresh->ports())
+      macs_.LimitPort(port.port_no, port.mac_limit);
+    PlaceStatics(*fresh);
   }
   BumpGeneration();
 }
@@ -38,17 +51,21 @@ std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {
 void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
   static base::Counter& moves =
       base::Counters::Get("bridge_mac_moves", "Addresses that moved to another port.");
+  static base::Counter& evictions = base::Counters::Get(
+      "bridge_mac_evictions",
+      "Addresses that were forgotten because the MAC table, or a port's part of it, was full.");
   switch (macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen)) {
     case MacTable::Outcome::kMoved:
       moves.Add();
       return BumpGeneration();
     case MacTable::Outcome::kEvicted:
+      evictions.Add();
       // Flows to the address that went still lead to where it was; the next round is soon enough,
       // and a flood of addresses does not become a flood of rounds.
       evicted_.store(true, std::memory_order_relaxed);
       return;
     case MacTable::Outcome::kKnown:
-    case MacTable::Outcome::kRefused:
+    case MacTable::Outcome::kNew:
       return;
   }
 }
@@ -94,10 +111,77 @@ void Bridge::ExpireMacs() {
   if (macs_.Expire(clock_->Now()) > 0 || evicted) BumpGeneration();
 }
 
-size_t Bridge::FlushMacs() {
-  const size_t flushed = macs_.Clear();
+size_t Bridge::FlushMacs(absl::FunctionRef<bool(const MacEntry&)> is_wanted) {
+  size_t flushed = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::flat_hash_set<std::pair<uint16_t, base::Mac>> statics;
+    flushed = macs_.RemoveIf([&](const MacEntry& entry) {
+      if (!is_wanted(entry)) return false;
+      if (entry.is_static) statics.emplace(entry.vlan, entry.mac);
+      return true;
+    });
+    std::erase_if(statics_, [&](const StaticMac& entry) {
+      return statics.contains(std::pair(entry.vlan, entry.mac));
+    });
+  }
   BumpGeneration();
   return flushed;
+}
+
+void Bridge::SetStaticMacs(std::vector<StaticMac> macs) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (statics_ == macs) return;
+    statics_ = std::move(macs);
+    macs_.RemoveIf([](const MacEntry& entry) { return entry.is_static; });
+    PlaceStatics(*ports_);
+  }
+  BumpGeneration();
+}
+
+void Bridge::PlaceStatics(const pipeline::PortTable& ports) {
+  for (const StaticMac& entry : statics_) {
+    const std::optional<uint32_t> port_no = ports.NumberOf(entry.port);
+    // As many as there may be were checked when they came.
+    if (port_no) (void)macs_.AddStatic(entry.vlan, entry.mac, *port_no, clock_->Now());
+  }
+}
+
+absl::Status Bridge::AddStaticMac(const StaticMac& mac) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const std::optional<uint32_t> port_no = ports_->NumberOf(mac.port);
+    if (!port_no)
+      return absl::NotFoundError(absl::StrCat(options_.name, " has no port \"", mac.port, "\""));
+    if (!ports_->Find(*port_no)->Carries(mac.vlan))
+      return absl::InvalidArgumentError(
+          absl::StrCat("port ", mac.port, " does not carry VLAN ", mac.vlan));
+    EraseStatic(mac.vlan, mac.mac, &statics_);
+    if (statics_.size() >= MacTable::kMaxStatics ||
+        !macs_.AddStatic(mac.vlan, mac.mac, *port_no, clock_->Now()))
+      return absl::ResourceExhaustedError(
+          absl::StrCat(options_.name, " has ", MacTable::kMaxStatics, " static addresses already"));
+    statics_.push_back(mac);
+  }
+  BumpGeneration();
+  return absl::OkStatus();
+}
+
+absl::Status Bridge::RemoveMac(uint16_t vlan, const base::Mac& mac) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const bool known = macs_.Remove(vlan, mac);
+    if (!EraseStatic(vlan, mac, &statics_) && !known)
+      return absl::NotFoundError(absl::StrCat(options_.name, " does not know the address ",
+                                              base::ToString(mac), " in VLAN ", vlan));
+  }
+  BumpGeneration();
+  return absl::OkStatus();
+}
+
+bool Bridge::IsStatic(uint16_t vlan, const base::Mac& mac) const {
+  return macs_.IsStatic(vlan, mac);
 }
 
 std::optional<uint32_t> Bridge::FindPort(uint16_t vlan, const base::Mac& mac) const {

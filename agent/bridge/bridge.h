@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/mac_table.h"
@@ -27,6 +28,15 @@
 #include "netlink/base/clock.h"
 
 namespace sluice::bridge {
+
+// An address that stays on its port. By the port's name: it is in force while the bridge has that
+// port.
+struct StaticMac {
+  base::Mac mac;
+  uint16_t vlan = 0;
+  std::string port{};
+  friend bool operator==(const StaticMac&, const StaticMac&) = default;
+};
 
 struct BridgeOptions {
   std::string name;
@@ -61,10 +71,18 @@ class Bridge final : public translate::MacLookup {
   void Learn(const translate::Learned& learned, base::MonotonicMs seen);
   // Forgets addresses that have aged.
   void ExpireMacs();
-  size_t FlushMacs();
+  // Those for which `is_wanted` says so; static ones for good. Tells how many.
+  size_t FlushMacs(absl::FunctionRef<bool(const MacEntry&)> is_wanted);
+  // All static addresses, in place of those that there were.
+  void SetStaticMacs(std::vector<StaticMac> macs);
+  // One more, or another port for one. kNotFound when the bridge has no such port now.
+  absl::Status AddStaticMac(const StaticMac& mac);
+  // kNotFound when the address is not known.
+  absl::Status RemoveMac(uint16_t vlan, const base::Mac& mac);
   const MacTable& macs() const { return macs_; }
 
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override;
+  bool IsStatic(uint16_t vlan, const base::Mac& mac) const override;
 
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   // Of the last change that was not one of rules.
@@ -75,6 +93,7 @@ class Bridge final : public translate::MacLookup {
   void SetChangeListener(std::function<void()> listener) { on_change_ = std::move(listener); }
 
  private:
+  void PlaceStatics(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnRulesChanged(const pipeline::Pipeline::Report& report);
 
   const BridgeOptions options_;
@@ -82,6 +101,7 @@ class Bridge final : public translate::MacLookup {
   MacTable macs_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
+  std::vector<StaticMac> statics_ ABSL_GUARDED_BY(mutex_);
   pipeline::Pipeline pipeline_;
   translate::Abilities abilities_;
   std::atomic<uint64_t> generation_{1}, switch_generation_{1};

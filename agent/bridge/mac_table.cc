@@ -3,18 +3,8 @@
 #include <algorithm>
 
 #include "absl/hash/hash.h"
-#include "netlink/base/counters.h"
 
 namespace sluice::bridge {
-namespace {
-
-base::Counter& Evictions() {
-  static base::Counter& counter = base::Counters::Get(
-      "bridge_mac_evictions", "Addresses that were forgotten because the MAC table was full.");
-  return counter;
-}
-
-}  // namespace
 
 MacTable::Shard& MacTable::ShardOf(const Key& key) {
   return shards_[absl::Hash<Key>()(key) % kShards];
@@ -23,75 +13,222 @@ const MacTable::Shard& MacTable::ShardOf(const Key& key) const {
   return shards_[absl::Hash<Key>()(key) % kShards];
 }
 
+// What most sightings come to: nothing but a later time. Nothing for those that need more.
+std::optional<MacTable::Outcome> MacTable::Refresh(const Key& key, uint32_t port_no,
+                                                   base::MonotonicMs now, Shard* shard,
+                                                   std::atomic<uint64_t>* elsewhere) {
+  const auto found = shard->index.find(key);
+  if (found == shard->index.end()) return std::nullopt;
+  MacEntry& entry = *found->second;
+  if (entry.is_static) {
+    if (entry.port_no != port_no) elsewhere->fetch_add(1, std::memory_order_relaxed);
+    return Outcome::kKnown;
+  }
+  if (now < entry.seen) return Outcome::kKnown;
+  if (entry.port_no != port_no) return std::nullopt;
+  entry.seen = now;
+  Entries& list = shard->learned[port_no];
+  list.splice(list.end(), list, found->second);
+  return Outcome::kKnown;
+}
+
 MacTable::Outcome MacTable::Learn(uint16_t vlan, const base::Mac& mac, uint32_t port_no,
                                   base::MonotonicMs now) {
   const Key key{mac, vlan};
   Shard& shard = ShardOf(key);
-  absl::MutexLock lock(&shard.mutex);
-  auto it = shard.entries.find(key);
-  if (it != shard.entries.end()) {
-    if (now < it->second.seen) return Outcome::kKnown;
-    const bool moved = it->second.port_no != port_no;
-    it->second = {port_no, now};
-    return moved ? Outcome::kMoved : Outcome::kKnown;
+  {
+    absl::MutexLock lock(&shard.mutex);
+    if (const auto outcome = Refresh(key, port_no, now, &shard, &elsewhere_)) return *outcome;
   }
-  const bool full = size() >= limit_;
-  if (full && !EvictFor(port_no, &shard)) return Outcome::kRefused;
-  shard.entries.emplace(key, Value{port_no, now});
-  if (!full) size_.fetch_add(1, std::memory_order_relaxed);
-  return full ? Outcome::kEvicted : Outcome::kKnown;
+  absl::MutexLock lock(&mutex_);
+  {
+    absl::MutexLock shard_lock(&shard.mutex);  // another thread may have been first
+    if (const auto outcome = Refresh(key, port_no, now, &shard, &elsewhere_)) return *outcome;
+  }
+  const bool moved = EraseKey(key);
+  const bool evicted = MakeRoom(port_no, !moved);
+  Add({mac, vlan, port_no, now, /*is_static=*/false});
+  ++(moved ? stats_.moved : stats_.learned);
+  if (moved) return Outcome::kMoved;
+  return evicted ? Outcome::kEvicted : Outcome::kNew;
 }
 
-bool MacTable::EvictFor(uint32_t port_no, Shard* shard) {
-  auto before = [port_no](const auto& a, const auto& b) {
-    const bool a_own = a.second.port_no == port_no;
-    const bool b_own = b.second.port_no == port_no;
-    return a_own != b_own ? a_own : a.second.seen < b.second.seen;
-  };
-  auto victim = std::min_element(shard->entries.begin(), shard->entries.end(), before);
-  if (victim == shard->entries.end()) return false;
-  shard->entries.erase(victim);
-  Evictions().Add();
+bool MacTable::AddStatic(uint16_t vlan, const base::Mac& mac, uint32_t port_no,
+                         base::MonotonicMs now) {
+  absl::MutexLock lock(&mutex_);
+  if (stats_.statics >= kMaxStatics && !IsStatic(vlan, mac)) return false;
+  EraseKey({mac, vlan});
+  Add({mac, vlan, port_no, now, /*is_static=*/true});
   return true;
+}
+
+bool MacTable::MakeRoom(uint32_t port_no, bool is_new) {
+  const auto room = rooms_.find(port_no);
+  const bool port_full =
+      room != rooms_.end() && room->second.limit != 0 && room->second.used >= room->second.limit;
+  if (port_full) return EvictOldestOf(port_no);
+  return is_new && learned_ >= limit_ && EvictOldestOf(FullestPort());
+}
+
+uint32_t MacTable::FullestPort() const {
+  const auto fullest =
+      std::max_element(rooms_.begin(), rooms_.end(),
+                       [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  return fullest == rooms_.end() ? 0 : fullest->first;
+}
+
+bool MacTable::EvictOldestOf(uint32_t port_no) {
+  Shard* victim = nullptr;
+  base::MonotonicMs oldest = 0;
+  for (Shard& shard : shards_) {
+    absl::MutexLock lock(&shard.mutex);
+    const auto list = shard.learned.find(port_no);
+    if (list == shard.learned.end()) continue;
+    const base::MonotonicMs seen = list->second.front().seen;
+    if (victim != nullptr && seen >= oldest) continue;
+    victim = &shard;
+    oldest = seen;
+  }
+  if (victim == nullptr) return false;
+  absl::MutexLock lock(&victim->mutex);
+  Entries& list = victim->learned[port_no];
+  Erase(victim, &list, list.begin());
+  if (list.empty()) victim->learned.erase(port_no);
+  ++stats_.evicted;
+  return true;
+}
+
+void MacTable::Add(const MacEntry& entry) {
+  const Key key{entry.mac, entry.vlan};
+  Shard& shard = ShardOf(key);
+  absl::MutexLock lock(&shard.mutex);
+  Entries& list = entry.is_static ? shard.statics : shard.learned[entry.port_no];
+  list.push_back(entry);
+  shard.index[key] = std::prev(list.end());
+  if (entry.is_static) {
+    ++stats_.statics;
+  } else {
+    ++learned_;
+    ++rooms_[entry.port_no].used;
+  }
+  size_.fetch_add(1, std::memory_order_relaxed);
+}
+
+MacTable::Entries::iterator MacTable::Erase(Shard* shard, Entries* list, Entries::iterator entry) {
+  if (entry->is_static) {
+    --stats_.statics;
+  } else {
+    --learned_;
+    const auto room = rooms_.find(entry->port_no);
+    if (--room->second.used == 0 && room->second.limit == 0) rooms_.erase(room);
+  }
+  size_.fetch_sub(1, std::memory_order_relaxed);
+  shard->index.erase({entry->mac, entry->vlan});
+  return list->erase(entry);
+}
+
+bool MacTable::EraseKey(const Key& key) {
+  Shard& shard = ShardOf(key);
+  absl::MutexLock lock(&shard.mutex);
+  const auto found = shard.index.find(key);
+  if (found == shard.index.end()) return false;
+  const MacEntry entry = *found->second;
+  Entries& list = entry.is_static ? shard.statics : shard.learned[entry.port_no];
+  Erase(&shard, &list, found->second);
+  if (!entry.is_static && list.empty()) shard.learned.erase(entry.port_no);
+  return true;
+}
+
+void MacTable::LimitPort(uint32_t port_no, size_t limit) {
+  absl::MutexLock lock(&mutex_);
+  if (limit == 0 && !rooms_.contains(port_no)) return;
+  rooms_[port_no].limit = limit;
+  while (limit != 0 && rooms_[port_no].used > limit && EvictOldestOf(port_no)) {
+  }
+  if (limit == 0 && rooms_[port_no].used == 0) rooms_.erase(port_no);
 }
 
 std::optional<uint32_t> MacTable::Find(uint16_t vlan, const base::Mac& mac) const {
   const Key key{mac, vlan};
   const Shard& shard = ShardOf(key);
   absl::ReaderMutexLock lock(&shard.mutex);
-  auto it = shard.entries.find(key);
-  if (it == shard.entries.end()) return std::nullopt;
-  return it->second.port_no;
+  const auto found = shard.index.find(key);
+  if (found == shard.index.end()) return std::nullopt;
+  return found->second->port_no;
 }
 
-template <typename Predicate>
-size_t MacTable::EraseIf(Predicate predicate) {
-  size_t erased = 0;
+bool MacTable::IsStatic(uint16_t vlan, const base::Mac& mac) const {
+  const Key key{mac, vlan};
+  const Shard& shard = ShardOf(key);
+  absl::ReaderMutexLock lock(&shard.mutex);
+  const auto found = shard.index.find(key);
+  return found != shard.index.end() && found->second->is_static;
+}
+
+// Lists are in the order of their sightings but for those that the kernel told of late: what hides
+// behind one of these goes a moment later.
+size_t MacTable::Expire(base::MonotonicMs now) {
+  absl::MutexLock lock(&mutex_);
+  size_t expired = 0;
   for (Shard& shard : shards_) {
-    absl::MutexLock lock(&shard.mutex);
-    for (auto it = shard.entries.begin(); it != shard.entries.end();) {
-      if (predicate(it->second)) {
-        shard.entries.erase(it++);
-        ++erased;
-      } else {
-        ++it;
+    absl::MutexLock shard_lock(&shard.mutex);
+    for (auto it = shard.learned.begin(); it != shard.learned.end();) {
+      Entries& list = it->second;
+      while (!list.empty() && list.front().seen + aging_ms_ < now) {
+        Erase(&shard, &list, list.begin());
+        ++expired;
       }
+      const auto here = it++;
+      if (list.empty()) shard.learned.erase(here);
     }
   }
-  size_.fetch_sub(erased, std::memory_order_relaxed);
-  return erased;
-}
-
-size_t MacTable::Expire(base::MonotonicMs now) {
-  return EraseIf([&](const Value& value) { return value.seen + aging_ms_ < now; });
+  stats_.expired += expired;
+  return expired;
 }
 
 size_t MacTable::ForgetPort(uint32_t port_no) {
-  return EraseIf([&](const Value& value) { return value.port_no == port_no; });
+  const size_t forgotten =
+      RemoveIf([&](const MacEntry& entry) { return entry.port_no == port_no; });
+  LimitPort(port_no, 0);
+  return forgotten;
 }
 
-size_t MacTable::Clear() {
-  return EraseIf([](const Value&) { return true; });
+bool MacTable::Remove(uint16_t vlan, const base::Mac& mac) {
+  absl::MutexLock lock(&mutex_);
+  return EraseKey({mac, vlan});
+}
+
+size_t MacTable::RemoveIf(absl::FunctionRef<bool(const MacEntry&)> is_wanted) {
+  absl::MutexLock lock(&mutex_);
+  size_t removed = 0;
+  for (Shard& shard : shards_) {
+    absl::MutexLock shard_lock(&shard.mutex);
+    const auto sweep = [&](Entries* list) ABSL_NO_THREAD_SAFETY_ANALYSIS {  // both are held
+      for (auto entry = list->begin(); entry != list->end();) {
+        if (is_wanted(*entry)) {
+          entry = Erase(&shard, list, entry);
+          ++removed;
+        } else {
+          ++entry;
+        }
+      }
+    };
+    sweep(&shard.statics);
+    for (auto it = shard.learned.begin(); it != shard.learned.end();) {
+      sweep(&it->second);
+      const auto here = it++;
+      if (here->second.empty()) shard.learned.erase(here);
+    }
+  }
+  return removed;
+}
+
+MacStats MacTable::stats() const {
+  absl::MutexLock lock(&mutex_);
+  MacStats stats = stats_;
+  stats.entries = learned_ + stats_.statics;
+  stats.elsewhere = elsewhere_.load(std::memory_order_relaxed);
+  return stats;
 }
 
 std::vector<MacEntry> MacTable::List() const {
@@ -99,8 +236,7 @@ std::vector<MacEntry> MacTable::List() const {
   entries.reserve(size());
   for (const Shard& shard : shards_) {
     absl::ReaderMutexLock lock(&shard.mutex);
-    for (const auto& [key, value] : shard.entries)
-      entries.push_back({key.mac, key.vlan, value.port_no, value.seen});
+    for (const auto& [key, entry] : shard.index) entries.push_back(*entry);
   }
   return entries;
 }

@@ -75,6 +75,10 @@ class Server::Service final : public v1::Sluice::Service {
                         v1::ListMacsResponse* response) override {
     return Answer(source_->Macs(request->bridge()), response);
   }
+  grpc::Status ChangeMacs(grpc::ServerContext*, const v1::ChangeMacsRequest* request,
+                          v1::ChangeMacsResponse* response) override {
+    return Answer(source_->ChangeMacs(*request), response);
+  }
   grpc::Status ChangeRules(grpc::ServerContext*, const v1::ChangeRulesRequest* request,
                            v1::ChangeRulesResponse* response) override {
     return Answer(source_->ChangeRules(*request), response);

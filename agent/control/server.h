@@ -29,6 +29,8 @@ class Source {
   virtual v1::GetStatusResponse Status() = 0;
   // kNotFound when there is no such bridge; an empty name stands for all.
   virtual absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) = 0;
+  virtual absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(
+      const v1::ChangeMacsRequest& request) = 0;
   virtual absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
       const v1::ChangeRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) = 0;

@@ -22,6 +22,7 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
       context_->clock);
   made->SetChangeListener(context_->on_generation);
   made->SetAbilities(context_->abilities);
+  made->SetStaticMacs(config_.fdb);
   if (!config_.rules.empty()) (void)made->ReplaceRules({}, {});  // none cannot be wrong
   return made;
 }
@@ -30,9 +31,13 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
   const bool other_rules = config.rules.empty() != config_.rules.empty();
   const bool other_table =
       other_rules || config.mac_aging != config_.mac_aging || config.mac_limit != config_.mac_limit;
+  const bool other_statics = config.fdb != config_.fdb;
   config_ = config;
   ports_.SetWanted(config.ports);
-  if (!other_table) return LoadRules();
+  if (!other_table) {
+    if (other_statics) bridge_->SetStaticMacs(config_.fdb);
+    return LoadRules();
+  }
   // A new table, which learns again; the revalidator adopts the flows that are in the kernel.
   std::vector<pipeline::BridgePort> ports = bridge_->ports()->ports();
   bridge_ = MakeBridge();

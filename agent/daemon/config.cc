@@ -59,6 +59,8 @@ class ConfigReader {
   void ReadBridges(const YamlValue& value);
   BridgeConfig ReadBridge(const YamlValue& value);
   port::PortSpec ReadPort(const YamlValue& value);
+  static bridge::StaticMac ReadStaticMac(const YamlValue& value);
+  static void TakeStaticMac(bridge::StaticMac entry, const YamlValue& place, BridgeConfig* bridge);
   void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
   // Takes a device's name, which only one bridge or port may have.
   static std::string TakePath(const YamlValue& value);
@@ -120,6 +122,7 @@ void ConfigReader::ReadBridges(const YamlValue& value) {
 
 BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
   BridgeConfig bridge;
+  std::vector<std::pair<bridge::StaticMac, YamlValue>> fdb;  // checked when all ports are known
   value.ReadMap({
       {"name", [&](const YamlValue& v) { bridge.name = TakeName(v); }, true},
       {"mac_aging",
@@ -127,6 +130,12 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
       {"mac_limit",
        [&](const YamlValue& v) {
          if (const auto n = v.Number(1, 1'000'000)) bridge.mac_limit = static_cast<uint32_t>(*n);
+       }},
+      {"fdb",
+       [&](const YamlValue& v) {
+         v.ReadList(bridge::MacTable::kMaxStatics, [&](size_t, const YamlValue& item) {
+           fdb.emplace_back(ReadStaticMac(item), item);
+         });
        }},
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
@@ -136,6 +145,7 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
                     [&](size_t, const YamlValue& item) { bridge.ports.push_back(ReadPort(item)); });
        }},
   });
+  for (auto& [entry, place] : fdb) TakeStaticMac(std::move(entry), place, &bridge);
   if (bridge.rules.empty() && !bridge.groups.empty())
     value.Fail("has groups, but no rules that could lead to them");
   return bridge;
@@ -154,6 +164,10 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
          if (const auto n = v.Number(1, kMaxVlan)) port.vlan = static_cast<uint16_t>(*n);
        }},
       {"trunks", [&](const YamlValue& v) { ReadTrunks(v, &port.trunks); }},
+      {"mac_limit",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, 1'000'000)) port.mac_limit = static_cast<uint32_t>(*n);
+       }},
       {"type",
        [&](const YamlValue& v) {
          port.internal = v.OneOf({"netdev", "internal"}) == size_t{1};
@@ -162,6 +176,45 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
   if (port.vlan && !port.trunks.empty())
     value.Fail("has both vlan (an access port) and trunks (a trunk port): leave one out");
   return port;
+}
+
+bridge::StaticMac ConfigReader::ReadStaticMac(const YamlValue& value) {
+  bridge::StaticMac entry;
+  value.ReadMap({
+      {"mac",
+       [&](const YamlValue& v) {
+         const std::optional<std::string> text = v.Text();
+         if (!text) return;
+         const std::optional<base::Mac> mac = base::ParseMac(*text);
+         if (!mac || mac->is_multicast() || mac->is_zero())
+           return v.Fail("must be the address of one host, as 0a:1b:2c:3d:4e:5f");
+         entry.mac = *mac;
+       },
+       true},
+      {"vlan",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(0, kMaxVlan)) entry.vlan = static_cast<uint16_t>(*n);
+       }},
+      {"port",
+       [&](const YamlValue& v) {
+         if (std::optional<std::string> port = v.Text()) entry.port = *std::move(port);
+       },
+       true},
+  });
+  return entry;
+}
+
+void ConfigReader::TakeStaticMac(bridge::StaticMac entry, const YamlValue& place,
+                                 BridgeConfig* bridge) {
+  const auto port = absl::c_find_if(
+      bridge->ports, [&](const port::PortSpec& spec) { return spec.name == entry.port; });
+  if (port == bridge->ports.end() && entry.port != bridge->name)
+    return place.Fail(absl::StrCat("names \"", entry.port, "\", which is no port of the bridge"));
+  if (absl::c_any_of(bridge->fdb, [&](const bridge::StaticMac& other) {
+        return other.mac == entry.mac && other.vlan == entry.vlan;
+      }))
+    return place.Fail("names an address of a VLAN twice");
+  bridge->fdb.push_back(std::move(entry));
 }
 
 void ConfigReader::ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks) {

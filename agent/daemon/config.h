@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/bridge/bridge.h"
 #include "agent/port/port_spec.h"
 
 namespace sluice::daemon {
@@ -39,6 +40,7 @@ struct BridgeConfig {
   std::string name;  // also that of the datapath and of its local port's device
   std::chrono::milliseconds mac_aging{300000};
   uint32_t mac_limit = 8192;
+  std::vector<bridge::StaticMac> fdb{};
   std::vector<port::PortSpec> ports{};  // without the local port
   // Files of rules and groups; empty: one rule, normal.
   std::string rules{}, groups{};

@@ -1,10 +1,8 @@
 #include "agent/daemon/status_board.h"
 
-#include <algorithm>
-#include <tuple>
-
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/daemon/fdb_requests.h"
 #include "agent/daemon/rule_requests.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
@@ -20,24 +18,6 @@ void FillPort(const port::PortStatus& port, v1::Port* out) {
   out->set_reason(port.reason);
   out->set_vlan(port.spec.vlan.value_or(0));
   for (uint16_t vlan : port.spec.trunks) out->add_trunks(vlan);
-}
-
-void AddMacs(const BridgePosting& bridge, base::MonotonicMs now, v1::ListMacsResponse* out) {
-  std::vector<bridge::MacEntry> entries = bridge.bridge->macs().List();
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.vlan, a.mac) < std::tie(b.vlan, b.mac);
-  });
-  const std::shared_ptr<const pipeline::PortTable> ports = bridge.bridge->ports();
-  for (const bridge::MacEntry& entry : entries) {
-    v1::Mac* mac = out->add_macs();
-    mac->set_bridge(bridge.name);
-    mac->set_mac(base::ToString(entry.mac));
-    mac->set_vlan(entry.vlan);
-    mac->set_port_number(entry.port_no);
-    const pipeline::BridgePort* port = ports->Find(entry.port_no);
-    if (port != nullptr) mac->set_port(port->name);
-    mac->set_age_ms(now > entry.seen ? now - entry.seen : 0);
-  }
 }
 
 }  // namespace
@@ -127,7 +107,7 @@ absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge
   for (const BridgePosting& posting : *bridges()) {
     if (!bridge.empty() && posting.name != bridge) continue;
     found = true;
-    AddMacs(posting, clock_->Now(), &out);
+    AddMacs(*posting.bridge, clock_->Now(), posting.mac_limit, &out);
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
   return out;
@@ -137,6 +117,15 @@ absl::StatusOr<std::shared_ptr<bridge::Bridge>> StatusBoard::Find(const std::str
   for (const BridgePosting& posting : *bridges())
     if (posting.name == name) return posting.bridge;
   return absl::NotFoundError(absl::StrCat("there is no bridge \"", name, "\""));
+}
+
+absl::StatusOr<v1::ChangeMacsResponse> StatusBoard::ChangeMacs(
+    const v1::ChangeMacsRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  SLUICE_ASSIGN_OR_RETURN(v1::ChangeMacsResponse response,
+                          daemon::ChangeMacs(request, bridge.get()));
+  if (request.wait()) SLUICE_RETURN_IF_ERROR(WaitForRevalidation());
+  return response;
 }
 
 absl::StatusOr<v1::ChangeRulesResponse> StatusBoard::ChangeRules(

@@ -45,6 +45,7 @@ class StatusBoard final : public control::Source {
   v1::GetHealthResponse Health() override;
   v1::GetStatusResponse Status() override;
   absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) override;
+  absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(const v1::ChangeMacsRequest& request) override;
   absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
       const v1::ChangeRulesRequest& request) override;
   absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) override;

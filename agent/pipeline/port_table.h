@@ -27,6 +27,8 @@ struct BridgePort {
   std::vector<uint16_t> trunks{};
   // Whether it has a link, for groups that fail over.
   bool up = true;
+  // Addresses that the bridge learns from it at most; 0: as many as the bridge has room for.
+  uint32_t mac_limit = 0;
 
   bool Carries(uint16_t vlan) const;
   friend bool operator==(const BridgePort&, const BridgePort&) = default;

@@ -205,7 +205,8 @@ void PortManager::Publish() {
       ports.push_back({.port_no = entry.status.port_no,
                        .name = spec.name,
                        .access_vlan = spec.vlan,
-                       .trunks = spec.trunks});
+                       .trunks = spec.trunks,
+                       .mac_limit = spec.mac_limit});
   }
   if (published_ == ports) return;
   published_ = ports;

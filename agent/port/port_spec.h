@@ -15,6 +15,8 @@ struct PortSpec {
   std::optional<uint16_t> vlan{};  // access port of this VLAN; without: a trunk port
   std::vector<uint16_t> trunks{};  // of a trunk port, ascending; 0: untagged; none: all
 
+  uint32_t mac_limit = 0;  // addresses learned from it at most; 0: as many as the bridge has
+
   friend bool operator==(const PortSpec&, const PortSpec&) = default;
 };
 

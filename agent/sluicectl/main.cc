@@ -11,7 +11,8 @@ constexpr const char* kExamples = R"(
 Examples:
   sluicectl status             what sluiced does: bridges, ports, flows
   sluicectl counters --all     every counter, also those that are 0
-  sluicectl fdb br0 --json     the addresses that br0 has learned, for programs
+  sluicectl fdb br0 --json     the addresses that br0 knows, for programs
+  sluicectl fdb br0 add web 10 0a:1b:2c:3d:4e:5f
   sluicectl rules br0          the rules of br0, with what they have done
   sluicectl rules br0 add 'priority=10,tcp,tp_dst=80,actions=output:web'
   sluicectl rules br0 replace -f br0.rules --wait

@@ -32,6 +32,8 @@ class MacLookup {
  public:
   virtual ~MacLookup() = default;
   virtual std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const = 0;
+  // Whether the address stays on its port, wherever it is seen.
+  virtual bool IsStatic(uint16_t /*vlan*/, const base::Mac& /*mac*/) const { return false; }
 };
 
 // What the datapath can do, of what translation would use.

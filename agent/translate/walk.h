@@ -136,6 +136,7 @@ class Walk {
 
   // walk_normal.cc
   void Normal(uint32_t max_length);
+  void LearnSource(const base::Mac& from, uint16_t vlan, uint32_t port_no);
   std::optional<uint16_t> VlanOf(const pipeline::BridgePort& in);
   void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort* but,
                   uint16_t vlan, uint32_t max_length);

@@ -42,10 +42,7 @@ void Walk::Normal(uint32_t max_length) {
   const std::optional<uint16_t> vlan = VlanOf(*in);
   if (!vlan) return drop(Verdict::kDropVlan);
   const Mac from = state.ReadMember(&Fields::eth_src);
-  if (!from.is_multicast()) {
-    out_->learned.push_back({from, *vlan, in->port_no});
-    Note("the source address is learned");
-  }
+  if (!from.is_multicast()) LearnSource(from, *vlan, in->port_no);
   if (to.is_multicast()) {
     out_->verdict = Verdict::kFlood;
     Note(Explain(Verdict::kFlood));
@@ -63,6 +60,20 @@ void Walk::Normal(uint32_t max_length) {
   if (out == in) return drop(Verdict::kDropSamePort);
   out_->verdict = Verdict::kForward;
   SendInVlan(std::span(out, 1), nullptr, *vlan, max_length);
+}
+
+// A flow that teaches another port than the one where the address is now would hide the address's
+// next move: the first packet after it, often a gratuitous ARP, would not be seen by the agent. So
+// there is none until the address has moved.
+void Walk::LearnSource(const Mac& from, uint16_t vlan, uint32_t port_no) {
+  out_->learned.push_back({from, vlan, port_no});
+  out_->macs = true;
+  const std::optional<uint32_t> seen = view_->macs.FindPort(vlan, from);
+  if (!seen || *seen == port_no) return Note("the source address is learned");
+  if (view_->macs.IsStatic(vlan, from))
+    return Note("the source address stays where it is: it is static");
+  out_->install = false;
+  Note("the source address moves to this port");
 }
 
 // The VLAN that the packet belongs to, 0 for none; nullopt when the port does not carry it.

@@ -26,9 +26,12 @@ bridges:
   - name: br0
     mac_aging: 1h
     mac_limit: 16
+    fdb:
+      - {mac: 0a:00:00:00:00:01, vlan: 10, port: b}
+      - {mac: 0a:00:00:00:00:01, port: br0}
     ports:
       - a
-      - {name: b, vlan: 10}
+      - {name: b, vlan: 10, mac_limit: 3}
       - {name: c, trunks: [20, 10]}
       - {name: d, type: internal}
   - {name: br1}
@@ -48,10 +51,14 @@ bridges:
   CHECK(bridge.mac_limit == 16);
   CHECK(bridge.ports == std::vector<port::PortSpec>{
                             {.name = "a"},
-                            {.name = "b", .vlan = uint16_t{10}},
+                            {.name = "b", .vlan = uint16_t{10}, .mac_limit = 3},
                             {.name = "c", .trunks = {10, 20}},
                             {.name = "d", .internal = true},
                         });
+  CHECK(bridge.fdb == std::vector<bridge::StaticMac>{
+                          {{{0x0a, 0, 0, 0, 0, 1}}, 10, "b"},
+                          {{{0x0a, 0, 0, 0, 0, 1}}, 0, "br0"},
+                      });
   CHECK(config->bridges[1] == BridgeConfig{.name = "br1"});
 }
 
@@ -106,6 +113,13 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
        "f:1:47: bridges[0].ports[0].trunks: names no VLAN; leave it out for all of them"},
       {"bridges: [{name: a, ports: [{name: c, trunks: [1, 1]}]}]",
        "f:1:47: bridges[0].ports[0].trunks: names a VLAN twice"},
+      {"bridges: [{name: a, fdb: [{mac: 01:00:5e:00:00:01, port: a}]}]",
+       "f:1:33: bridges[0].fdb[0].mac: must be the address of one host, as 0a:1b:2c:3d:4e:5f"},
+      {"bridges: [{name: a, fdb: [{mac: 0a:0:0:0:0:1, port: b}]}]",
+       "f:1:27: bridges[0].fdb[0]: names \"b\", which is no port of the bridge"},
+      {"bridges:\n- name: a\n  fdb:\n  - {mac: 0a:0:0:0:0:1, port: a}\n  - {mac: 0a:0:0:0:0:1, "
+       "port: p}\n  ports: [p]",
+       "f:5:5: bridges[0].fdb[1]: names an address of a VLAN twice"},
       {"bridges:\n- name: a\n  ports: [p]\n- name: b\n  ports: [p]",
        "f:5:11: bridges[1].ports[0]: \"p\" is taken by bridges[0].ports[0]: a device is one "
        "bridge or one port"},

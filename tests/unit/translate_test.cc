@@ -39,12 +39,15 @@ std::string ActionsText(const Translation& translation) {
   return text;
 }
 
-// Address 0a:..:0N was seen on port N, in VLAN 0 and in VLAN 10.
+// Address 0a:..:0N was seen on port N, in VLAN 0 and in VLAN 10. That of port 4 is static.
 class KnownMacs final : public translate::MacLookup {
  public:
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override {
     if ((vlan != 0 && vlan != 10) || mac.bytes[0] != 0x0a || mac.bytes[5] > 5) return std::nullopt;
     return mac.bytes[5];
+  }
+  bool IsStatic(uint16_t vlan, const base::Mac& mac) const override {
+    return FindPort(vlan, mac) == 4u;
   }
 };
 
@@ -99,8 +102,12 @@ const Case kCases[] = {
      "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=ff:ff:ff:ff:ff:ff)"},
     {"an unknown destination is flooded, but no flow is pinned",
      UNTAGGED("1", MAC(1), "0a:00:00:00:00:99"), Verdict::kFloodUnknown, "0,2", nullptr},
-    {"a packet back to its own port is dropped", UNTAGGED("2", MAC(1), MAC(2)),
-     Verdict::kDropSamePort, "drop", "recirc_id(0),in_port(2),eth(src=" MAC(1) ",dst=" MAC(2) ")"},
+    {"a packet back to its own port is dropped", UNTAGGED("2", MAC(7), MAC(2)),
+     Verdict::kDropSamePort, "drop", "recirc_id(0),in_port(2),eth(src=" MAC(7) ",dst=" MAC(2) ")"},
+    {"an address that comes by another port than before pins no flow until it has moved",
+     UNTAGGED("1", MAC(2), "ff:ff:ff:ff:ff:ff"), Verdict::kFlood, "0,2", nullptr},
+    {"a static one that comes by another port stays", UNTAGGED("1", MAC(4), "ff:ff:ff:ff:ff:ff"),
+     Verdict::kFlood, "0,2", "recirc_id(0),in_port(1),eth(src=" MAC(4) ",dst=ff:ff:ff:ff:ff:ff)"},
     {"link-local protocols are not forwarded, whoever sends them",
      UNTAGGED("1", MAC(1), "01:80:c2:00:00:0e"), Verdict::kDropReserved, "drop",
      "recirc_id(0),in_port(1),eth(dst=01:80:c2:00:00:0e)"},
@@ -228,7 +235,7 @@ TEST_CASE("MAC table: learning, moves, aging, room") {
   bridge::MacTable table(/*aging_ms=*/1000, /*limit=*/64);
   const base::Mac a{{0x0a, 0, 0, 0, 0, 1}};
   CHECK_FALSE(table.Find(0, a));
-  CHECK(table.Learn(0, a, 1, 100) == Outcome::kKnown);  // new is not moved
+  CHECK(table.Learn(0, a, 1, 100) == Outcome::kNew);
   CHECK(table.Find(0, a) == 1u);
   CHECK_FALSE(table.Find(10, a));  // another VLAN is another address
   CHECK(table.Learn(0, a, 2, 200) == Outcome::kMoved);
