@@ -155,6 +155,10 @@ void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) 
     FlowKey key;
     attr::Unknowns unknowns;
     (void)ovs::DecodeFlowKey(flow.key, &key, &unknowns);  // IsRight() did
+    // The kernel tells the key as the mask leaves it, but takes no Ethernet type of 0 back with a
+    // change: any other does, as the mask does not look at it.
+    if (key.Has(OVS_KEY_ATTR_ETHERTYPE) && key.eth_type().wire() == 0)
+      key.layers[key.vlans()].eth_type = base::Be16::FromHost(0xffff);
     const Decision decision = {.key = key,
                                .mask = *flow.mask,
                                .translation = translation_,
@@ -168,7 +172,9 @@ void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) 
     }
   }
   Count().foreign_deleted.Add();
-  installer_.Delete(datapath->dp_ifindex, {.key = flow.key, .ufid = flow.ufid}, kNoTag);
+  // By its identifier alone if it has one: that masked key might be refused.
+  const ovs::FlowId id = flow.ufid ? ovs::FlowId{.ufid = flow.ufid} : ovs::FlowId{.key = flow.key};
+  installer_.Delete(datapath->dp_ifindex, id, kNoTag);
 }
 
 // Rounds.

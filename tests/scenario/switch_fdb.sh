@@ -85,6 +85,11 @@ fdb = json.load(sys.stdin)
 assert any(m["is_static"] and m["port"] == "v3" for m in fdb["macs"]), fdb
 assert int(fdb["tables"][0]["evicted"]) >= 20, fdb
 ' && ok 'JSON has it too' || fail 'JSON has it too'
+# Flows of others that look at no Ethernet type go too.
+dpctl add-flow br0 'ufid:11111111-2222-3333-4444-555555555555,in_port(3),eth(dst=0a:00:00:00:00:01),eth_type(0x0806/0)' v4
+gone() { ! dpctl dump-flows br0 -m | grep -q 11111111-2222; }
+check 'a flow of somebody else goes' wait_for gone
+
 kill -HUP $daemon
 check 'a reload leaves static addresses' known v3 0 0a:00:00:00:00:99 static
 finish
