@@ -79,12 +79,15 @@ check 'another is not' test "$(on v4)" = 2
 control fdb br0 flush --wait
 check 'a bridge is flushed but for static addresses' known v3 0 0a:00:00:00:00:99 static
 check 'hosts find each other again' reach 1 10.0.0.2
-control --json fdb br0 | python3 -c '
+json_tells() {
+  control --json fdb br0 | python3 -c '
 import json, sys
 fdb = json.load(sys.stdin)
 assert any(m["is_static"] and m["port"] == "v3" for m in fdb["macs"]), fdb
 assert int(fdb["tables"][0]["evicted"]) >= 20, fdb
-' && ok 'JSON has it too' || fail 'JSON has it too'
+'
+}
+check 'JSON has it too' json_tells
 # Flows of others that look at no Ethernet type go too.
 dpctl add-flow br0 'ufid:11111111-2222-3333-4444-555555555555,in_port(3),eth(dst=0a:00:00:00:00:01),eth_type(0x0806/0)' v4
 gone() { ! dpctl dump-flows br0 -m | grep -q 11111111-2222; }
