@@ -95,6 +95,18 @@ class Server::Service final : public v1::Sluice::Service {
                      v1::TraceResponse* response) override {
     return Answer(source_->Trace(*request), response);
   }
+  grpc::Status Apply(grpc::ServerContext*, const v1::ApplyRequest* request,
+                     v1::ApplyResponse* response) override {
+    return Answer(source_->Apply(*request), response);
+  }
+  grpc::Status Edit(grpc::ServerContext*, const v1::EditRequest* request,
+                    v1::ApplyResponse* response) override {
+    return Answer(source_->Edit(*request), response);
+  }
+  grpc::Status GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*,
+                         v1::GetConfigResponse* response) override {
+    return Answer(source_->GetConfig(), response);
+  }
 
  private:
   template <typename Response>

@@ -36,6 +36,9 @@ class Source {
   virtual absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) = 0;
+  virtual absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ApplyResponse> Edit(const v1::EditRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetConfigResponse> GetConfig() = 0;
 };
 
 class Server {

@@ -49,9 +49,9 @@ absl::StatusOr<upcall::DispatchMode> ChooseDispatch(DispatchChoice choice) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(const Config& config,
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(const DesiredState& desired,
                                                     const AgentOptions& options) {
-  auto agent = absl::WrapUnique(new Agent(config, options));
+  auto agent = absl::WrapUnique(new Agent(desired, options));
   SLUICE_ASSIGN_OR_RETURN(agent->loop_, EventLoop::Create());
   SLUICE_RETURN_IF_ERROR(Advise(agent->OpenEvents()));
   SLUICE_RETURN_IF_ERROR(Advise(agent->StartEngine()));
@@ -81,7 +81,7 @@ absl::Status Agent::StartEngine() {
   SLUICE_ASSIGN_OR_RETURN(kernel_, port::NetlinkPortKernel::Open(&*dispatch_));
   SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
   board_ = std::make_unique<StatusBoard>(handlers_.get(), revalidator_.get(), dispatch_->mode(),
-                                         std::move(client), &clock_);
+                                         std::move(client), this, &clock_);
   // Serving the socket is what keeps a second daemon out: before the kernel is touched.
   SLUICE_ASSIGN_OR_RETURN(server_, control::Server::Start(config_.control_socket, board_.get()));
 

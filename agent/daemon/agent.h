@@ -19,10 +19,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "agent/control/server.h"
 #include "agent/daemon/bridge_runtime.h"
 #include "agent/daemon/config.h"
+#include "agent/daemon/desired_state.h"
 #include "agent/daemon/event_loop.h"
 #include "agent/daemon/service_manager.h"
 #include "agent/daemon/status_board.h"
@@ -46,20 +48,28 @@ struct AgentOptions {
 // SIGTERM, SIGINT and SIGHUP go to the main loop, for this thread and those that it will make.
 void BlockSignals();
 
-class Agent {
+class Agent final : public DesiredStateKeeper {
  public:
   // Errors are one line for the operator, and say what to do.
-  static absl::StatusOr<std::unique_ptr<Agent>> Start(const Config& config,
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(const DesiredState& desired,
                                                       const AgentOptions& options);
-  ~Agent();
+  ~Agent() override;
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
   // Until SIGTERM or SIGINT.
   absl::Status Run();
 
+  // By the local API's threads.
+  absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request) override;
+  absl::StatusOr<v1::ApplyResponse> Edit(const v1::EditRequest& request) override;
+  absl::StatusOr<v1::GetConfigResponse> GetConfig() override;
+
  private:
-  Agent(const Config& config, const AgentOptions& options) : config_(config), options_(options) {}
+  using MakeDesired = absl::FunctionRef<absl::StatusOr<DesiredState>(const DesiredState& now)>;
+
+  Agent(const DesiredState& desired, const AgentOptions& options)
+      : desired_(desired), config_(desired.config()), options_(options) {}
 
   absl::Status OpenEvents();
   absl::Status StartEngine();
@@ -76,6 +86,12 @@ class Agent {
   void RefreshLinks();
   void OnChangeOutside(bool may_have_set);
 
+  // Tells what would change, and makes it so unless it is a dry run.
+  absl::StatusOr<v1::ApplyResponse> InLoop(const MakeDesired& make, bool dry_run);
+  absl::Status Compare(const DesiredState& wanted, v1::ApplyResponse* response);
+  void Take(const DesiredState& wanted);
+  // Whether something differs that is taken at the start alone.
+  bool NeedsStart(const Config& config) const;
   void Reload();
   void Apply(const Config& config);
   // Puts right what is due, and tells the status board.
@@ -88,6 +104,7 @@ class Agent {
   void PublishDatapaths();
 
   // In the order in which they depend on each other: destroyed from the end.
+  DesiredState desired_;
   Config config_;
   const AgentOptions options_;
   base::SystemClock clock_;

@@ -212,21 +212,26 @@ void Agent::Reload() {
       base::Counters::Get("config_reloads", "Times that a new configuration was taken.");
   static base::Counter& refused = base::Counters::Get(
       "config_reload_refused", "Times that a new configuration had errors: nothing was changed.");
-  const absl::StatusOr<Config> config = LoadConfig(options_.config_file);
-  (config.ok() ? reloads : refused).Add();
-  if (config.ok()) {
-    Apply(*config);
+  const absl::StatusOr<DesiredState> desired = DesiredState::Load(options_.config_file);
+  (desired.ok() ? reloads : refused).Add();
+  if (desired.ok()) {
+    Apply(desired->config());
+    desired_ = *desired;
     spdlog::info("{}: reloaded", options_.config_file);
   } else {
     spdlog::error("not reloaded, nothing was changed:\n{}",
-                  base::FromAbsl(config.status().message()));
+                  base::FromAbsl(desired.status().message()));
   }
   service_manager_.Ready();
 }
 
+bool Agent::NeedsStart(const Config& config) const {
+  return config.handlers != config_.handlers || config.dispatch != config_.dispatch ||
+         config.flows != config_.flows || config.control_socket != config_.control_socket;
+}
+
 void Agent::Apply(const Config& config) {
-  if (config.handlers != config_.handlers || config.dispatch != config_.dispatch ||
-      config.flows != config_.flows || config.control_socket != config_.control_socket)
+  if (NeedsStart(config))
     spdlog::warn("{}: handlers, dispatch, flows and control.socket change with the next start only",
                  options_.config_file);
   if (!options_.keep_log_level) SetLogLevel(config.log_level);

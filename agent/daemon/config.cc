@@ -256,7 +256,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
   return reader.Take();
 }
 
-absl::StatusOr<Config> LoadConfig(const std::string& path) {
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text(kMaxFileBytes + 1, '\0');
@@ -265,6 +265,11 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   text.resize(static_cast<size_t>(file.gcount()));
   if (text.size() > kMaxFileBytes)
     return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than 1 MiB"));
+  return text;
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
   return ParseConfig(text, path);
 }
 

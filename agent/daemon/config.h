@@ -61,7 +61,8 @@ struct Config {
 // "FILE:LINE:COLUMN: KEY.PATH: what is wrong". Takes any bytes. `file` is for these lines alone.
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file);
 
-// The same of a file of at most 1 MiB; the errno when it cannot be read.
+// The text of a file of at most 1 MiB; the errno when it cannot be read.
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 // "error", "warning", "info", "debug"; nullopt for another word.

@@ -1,9 +1,11 @@
 #include "agent/daemon/event_loop.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -45,7 +47,45 @@ void Timer::Clear() {
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return base::ErrnoError(errno, "epoll_create1");
-  return absl::WrapUnique(new EventLoop(std::move(epoll)));
+  base::UniqueFd called(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!called.valid()) return base::ErrnoError(errno, "eventfd");
+  auto loop = absl::WrapUnique(new EventLoop(std::move(epoll), std::move(called)));
+  SLUICE_RETURN_IF_ERROR(loop->Watch(loop->called_.get(), [raw = loop.get()] { raw->RunTasks(); }));
+  return loop;
+}
+
+absl::Status EventLoop::Call(std::function<absl::Status()> task) {
+  constexpr absl::Duration kPatience = absl::Seconds(30);
+  const auto mine = std::make_shared<Task>(std::move(task));
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return absl::UnavailableError("the agent is stopping");
+  tasks_.push_back(mine);
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = write(called_.get(), &one, sizeof(one));
+  mutex_.AwaitWithTimeout(absl::Condition(&mine->done), kPatience);
+  // What runs holds on to what its caller has: it is waited for.
+  if (mine->taken) mutex_.Await(absl::Condition(&mine->done));
+  if (mine->done) return mine->status;
+  tasks_.erase(std::find(tasks_.begin(), tasks_.end(), mine));
+  return absl::DeadlineExceededError("the agent is busy: nothing was changed");
+}
+
+void EventLoop::RunTasks() {
+  uint64_t calls = 0;
+  [[maybe_unused]] const ssize_t n = read(called_.get(), &calls, sizeof(calls));
+  {
+    absl::MutexLock lock(&mutex_);
+    finishing_.swap(tasks_);
+    for (const std::shared_ptr<Task>& task : finishing_) task->taken = true;
+  }
+  for (const std::shared_ptr<Task>& task : finishing_) task->status = task->run();
+}
+
+void EventLoop::FinishTasks() {
+  if (finishing_.empty()) return;
+  absl::MutexLock lock(&mutex_);
+  for (const std::shared_ptr<Task>& task : finishing_) task->done = true;
+  finishing_.clear();
 }
 
 absl::Status EventLoop::Watch(int fd, std::function<void()> callback) {
@@ -72,6 +112,19 @@ absl::StatusOr<Timer*> EventLoop::AddTimer(std::function<void()> callback) {
 }
 
 absl::Status EventLoop::Run() {
+  absl::Status status = RunTurns();
+  FinishTasks();
+  absl::MutexLock lock(&mutex_);
+  ended_ = true;
+  for (const std::shared_ptr<Task>& task : tasks_) {
+    task->status = absl::UnavailableError("the agent is stopping");
+    task->done = true;
+  }
+  tasks_.clear();
+  return status;
+}
+
+absl::Status EventLoop::RunTurns() {
   std::array<epoll_event, 16> events{};
   while (!stop_) {
     const int n =
@@ -80,6 +133,7 @@ absl::Status EventLoop::Run() {
     for (int i = 0; i < n && !stop_; ++i)
       (*static_cast<std::function<void()>*>(events[static_cast<size_t>(i)].data.ptr))();
     if (after_turn_ && !stop_) after_turn_();
+    FinishTasks();
   }
   return absl::OkStatus();
 }

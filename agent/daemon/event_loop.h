@@ -1,7 +1,7 @@
 // The daemon's main loop: epoll over file descriptors and timers.
 //
 // Callbacks run one at a time on the thread that called Run(); they may add watches and stop the
-// loop, and must not wait. Not thread-safe.
+// loop, and must not wait. Not thread-safe, but for Call().
 //
 //   SLUICE_ASSIGN_OR_RETURN(auto loop, EventLoop::Create());
 //   SLUICE_RETURN_IF_ERROR(loop->Watch(fd, [&] { Read(fd); }));
@@ -14,7 +14,9 @@
 #include <memory>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "netlink/base/clock.h"
 #include "netlink/base/fd.h"
 
@@ -48,14 +50,36 @@ class EventLoop {
   // Called after each turn, when all callbacks of the turn have run.
   void SetAfterTurn(std::function<void()> callback) { after_turn_ = std::move(callback); }
 
+  // Has the loop's thread run `task`, waits for the end of that turn, and returns what the task
+  // did. By any thread but the loop's. kUnavailable when the loop has ended, kDeadlineExceeded when
+  // it is busy for long: then the task does not run.
+  absl::Status Call(std::function<absl::Status()> task);
+
   // Until Stop(). An error when waiting itself fails.
   absl::Status Run();
   void Stop() { stop_ = true; }
 
  private:
-  explicit EventLoop(base::UniqueFd epoll) : epoll_(std::move(epoll)) {}
+  // What some thread waits for.
+  struct Task {
+    explicit Task(std::function<absl::Status()> r) : run(std::move(r)) {}
+    std::function<absl::Status()> run;
+    absl::Status status;
+    bool taken = false, done = false;
+  };
+
+  EventLoop(base::UniqueFd epoll, base::UniqueFd called)
+      : epoll_(std::move(epoll)), called_(std::move(called)) {}
+  absl::Status RunTurns();
+  void RunTasks();
+  void FinishTasks();
 
   base::UniqueFd epoll_;
+  const base::UniqueFd called_;                   // eventfd
+  std::vector<std::shared_ptr<Task>> finishing_;  // have run in this turn
+  absl::Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::shared_ptr<Task>> tasks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<std::function<void()>>> callbacks_;
   std::vector<std::unique_ptr<Timer>> timers_;
   std::function<void()> after_turn_;

@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/daemon/agent.h"
-#include "agent/daemon/config.h"
+#include "agent/daemon/desired_state.h"
 #include "agent/daemon/logging.h"
 #include "netlink/base/status.h"
 
@@ -61,7 +61,7 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int Run(const Config& config, const Options& options) {
+int Run(const DesiredState& desired, const Options& options) {
   if (!HasNetAdmin())
     return Fail(absl::PermissionDeniedError(
         "sluiced: needs CAP_NET_ADMIN: run it as root, or through its systemd unit"));
@@ -69,7 +69,7 @@ int Run(const Config& config, const Options& options) {
   RaiseFileLimit();
   const AgentOptions agent_options = {.config_file = options.config,
                                       .keep_log_level = !options.log_level.empty()};
-  absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(config, agent_options);
+  absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(desired, agent_options);
   if (!agent.ok()) return Fail(base::Annotate(agent.status(), "sluiced"));
   if (!options.pidfile.empty() && !(std::ofstream(options.pidfile) << getpid() << '\n').flush())
     return Fail(absl::UnknownError(absl::StrCat("sluiced: cannot write ", options.pidfile)));
@@ -96,14 +96,14 @@ int Main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : kUsage;
   }
   const std::string& file = options.check.empty() ? options.config : options.check;
-  const absl::StatusOr<Config> config = LoadConfig(file);
-  if (!config.ok()) return Fail(config.status());
+  const absl::StatusOr<DesiredState> desired = DesiredState::Load(file);
+  if (!desired.ok()) return Fail(desired.status());
   if (!options.check.empty()) {
     std::printf("%s: right\n", file.c_str());
     return 0;
   }
-  StartLogging(ParseLogLevel(options.log_level).value_or(config->log_level));
-  return Run(*config, options);
+  StartLogging(ParseLogLevel(options.log_level).value_or(desired->config().log_level));
+  return Run(*desired, options);
 }
 
 }  // namespace

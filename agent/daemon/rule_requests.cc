@@ -137,6 +137,44 @@ void Fill(const Differences<Place>& differences, v1::DiffRulesResponse* out) {
   }
 }
 
+// What a replace by the same text would change; without a bridge, all is new.
+absl::StatusOr<v1::DiffRulesResponse> Diff(const v1::DiffRulesRequest& request,
+                                           const PortTable& ports, const bridge::Bridge* bridge) {
+  SLUICE_ASSIGN_OR_RETURN(
+      std::vector<RuleChange> changes,
+      pipeline::ParseRuleLines(request.rules(), NameOr(request.rules_name(), "rules"),
+                               RuleCommand::kAdd, &ports));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<Rule> rules,
+                          ToRules(std::move(changes), request.rules_name()));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::vector<Group> groups,
+      ParseGroups(request.groups(), NameOr(request.groups_name(), "groups"), ports));
+  Differences<uint32_t> group_differences;
+  Differences<std::tuple<uint8_t, uint16_t, std::string>> rule_differences;
+  if (bridge != nullptr) {
+    const bridge::Sight sight(bridge);
+    bridge->pipeline().ForEachGroup(sight.version(), [&](const pipeline::PipelineGroup& there) {
+      pipeline::AppendGroup(there.group, &ports, &group_differences[there.group.id].first);
+    });
+    for (size_t table = 0; table < pipeline::kTables; ++table)
+      bridge->pipeline().ForEachRule(
+          static_cast<uint8_t>(table), sight.version(), [&](const pipeline::TableRule& there) {
+            rule_differences[PlaceOf(there.rule)].first = ToString(there.rule, &ports);
+          });
+  }
+  for (const Group& group : groups) {
+    std::string text;
+    pipeline::AppendGroup(group, &ports, &text);
+    group_differences[group.id].second = std::move(text);
+  }
+  for (const Rule& rule : rules)  // of two for one place, the last stays
+    rule_differences[PlaceOf(rule)].second = ToString(rule, &ports);
+  v1::DiffRulesResponse response;
+  Fill(group_differences, &response);
+  Fill(rule_differences, &response);
+  return response;
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   constexpr size_t kMostBytes = size_t{64} << 20;
   errno = 0;
@@ -200,6 +238,25 @@ absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest
   return response;
 }
 
+absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request,
+                                                const bridge::Bridge& bridge) {
+  return Diff(request, *bridge.ports(), &bridge);
+}
+
+absl::StatusOr<v1::DiffRulesResponse> DiffRuleFiles(const std::string& rules,
+                                                    const std::string& groups,
+                                                    const PortTable& ports,
+                                                    const bridge::Bridge* bridge) {
+  v1::DiffRulesRequest request;
+  request.set_rules_name(rules);
+  SLUICE_ASSIGN_OR_RETURN(*request.mutable_rules(), ReadFile(rules));
+  if (!groups.empty()) {
+    request.set_groups_name(groups);
+    SLUICE_ASSIGN_OR_RETURN(*request.mutable_groups(), ReadFile(groups));
+  }
+  return Diff(request, ports, bridge);
+}
+
 absl::Status LoadRuleFiles(const std::string& rules, const std::string& groups,
                            bridge::Bridge* bridge) {
   v1::ChangeRulesRequest request;
@@ -239,44 +296,6 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
   });
   std::sort(response.mutable_groups()->begin(), response.mutable_groups()->end(),
             [](const v1::GroupEntry& a, const v1::GroupEntry& b) { return a.id() < b.id(); });
-  return response;
-}
-
-absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request,
-                                                const bridge::Bridge& bridge) {
-  const std::shared_ptr<const PortTable> ports = bridge.ports();
-  SLUICE_ASSIGN_OR_RETURN(
-      std::vector<RuleChange> changes,
-      pipeline::ParseRuleLines(request.rules(), NameOr(request.rules_name(), "rules"),
-                               RuleCommand::kAdd, ports.get()));
-  SLUICE_ASSIGN_OR_RETURN(const std::vector<Rule> rules,
-                          ToRules(std::move(changes), request.rules_name()));
-  SLUICE_ASSIGN_OR_RETURN(
-      const std::vector<Group> groups,
-      ParseGroups(request.groups(), NameOr(request.groups_name(), "groups"), *ports));
-
-  Differences<uint32_t> group_differences;
-  Differences<std::tuple<uint8_t, uint16_t, std::string>> rule_differences;
-  const bridge::Sight sight(&bridge);
-  bridge.pipeline().ForEachGroup(sight.version(), [&](const pipeline::PipelineGroup& there) {
-    pipeline::AppendGroup(there.group, ports.get(), &group_differences[there.group.id].first);
-  });
-  for (const Group& group : groups) {
-    std::string text;
-    pipeline::AppendGroup(group, ports.get(), &text);
-    group_differences[group.id].second = std::move(text);
-  }
-  for (size_t table = 0; table < pipeline::kTables; ++table)
-    bridge.pipeline().ForEachRule(
-        static_cast<uint8_t>(table), sight.version(), [&](const pipeline::TableRule& there) {
-          rule_differences[PlaceOf(there.rule)].first = ToString(there.rule, ports.get());
-        });
-  for (const Rule& rule : rules)  // of two for one place, the last stays
-    rule_differences[PlaceOf(rule)].second = ToString(rule, ports.get());
-
-  v1::DiffRulesResponse response;
-  Fill(group_differences, &response);
-  Fill(rule_differences, &response);
   return response;
 }
 

@@ -12,6 +12,11 @@ namespace sluice::daemon {
 // All of it or nothing. kInvalidArgument names lines and places.
 absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest& request,
                                                     bridge::Bridge* bridge);
+// What LoadRuleFiles() would change; without a bridge, all is new. `ports` are those to come.
+absl::StatusOr<v1::DiffRulesResponse> DiffRuleFiles(const std::string& rules,
+                                                    const std::string& groups,
+                                                    const pipeline::PortTable& ports,
+                                                    const bridge::Bridge* bridge);
 // The bridge's rules become those of a file, and its groups those of another unless that is empty.
 absl::Status LoadRuleFiles(const std::string& rules, const std::string& groups,
                            bridge::Bridge* bridge);

@@ -23,10 +23,12 @@ void FillPort(const port::PortStatus& port, v1::Port* out) {
 }  // namespace
 
 StatusBoard::StatusBoard(const upcall::HandlerPool* handlers, flowcache::Revalidator* revalidator,
-                         upcall::DispatchMode mode, socket::Client client, const base::Clock* clock)
+                         upcall::DispatchMode mode, socket::Client client,
+                         DesiredStateKeeper* keeper, const base::Clock* clock)
     : handlers_(handlers),
       revalidator_(revalidator),
       mode_(mode),
+      keeper_(keeper),
       clock_(clock),
       started_(clock->Now()),
       bridges_(std::make_shared<std::vector<BridgePosting>>()),

@@ -34,11 +34,21 @@ struct BridgePosting {
   std::shared_ptr<const flowcache::DatapathFlows> flows;
 };
 
+// Who takes changes of the desired state. Thread-safe.
+class DesiredStateKeeper {
+ public:
+  virtual ~DesiredStateKeeper() = default;
+  virtual absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ApplyResponse> Edit(const v1::EditRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetConfigResponse> GetConfig() = 0;
+};
+
 class StatusBoard final : public control::Source {
  public:
   // The pointers outlive it.
   StatusBoard(const upcall::HandlerPool* handlers, flowcache::Revalidator* revalidator,
-              upcall::DispatchMode mode, socket::Client client, const base::Clock* clock);
+              upcall::DispatchMode mode, socket::Client client, DesiredStateKeeper* keeper,
+              const base::Clock* clock);
 
   void Post(std::vector<BridgePosting> bridges);
 
@@ -50,6 +60,13 @@ class StatusBoard final : public control::Source {
       const v1::ChangeRulesRequest& request) override;
   absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) override;
   absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request) override;
+  absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request) override {
+    return keeper_->Apply(request);
+  }
+  absl::StatusOr<v1::ApplyResponse> Edit(const v1::EditRequest& request) override {
+    return keeper_->Edit(request);
+  }
+  absl::StatusOr<v1::GetConfigResponse> GetConfig() override { return keeper_->GetConfig(); }
   absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) override;
 
  private:
@@ -61,6 +78,7 @@ class StatusBoard final : public control::Source {
   const upcall::HandlerPool* const handlers_;
   flowcache::Revalidator* const revalidator_;
   const upcall::DispatchMode mode_;
+  DesiredStateKeeper* const keeper_;
   const base::Clock* const clock_;
   const base::MonotonicMs started_;
 

@@ -5,7 +5,8 @@
 // finds all problems of a file. Sees only as deep as its caller descends, and only so many nodes
 // (Problems::kMaxValues), whatever aliases the text plays with. Not thread-safe.
 //
-// The one place, with its source, that knows of yaml-cpp; none of its exceptions leave ParseYaml().
+// With desired_state.cc, which edits documents, all that knows of yaml-cpp; none of its exceptions
+// leave ParseYaml().
 //
 //   Problems problems("sluiced.yaml");
 //   ParseYaml(text, &problems, [&](const YamlValue& root) {
@@ -69,6 +70,7 @@ class YamlValue {
   YamlValue(const YAML::Node& node, const YAML::Mark& where, std::string path, Problems* problems)
       : node_(node), where_(where), path_(std::move(path)), problems_(problems) {}
 
+  const YAML::Node& node() const { return node_; }
   bool IsMap() const { return node_.IsMap(); }
   bool IsScalar() const { return node_.IsScalar(); }
   const std::string& path() const { return path_; }

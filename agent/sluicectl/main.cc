@@ -11,6 +11,8 @@ constexpr const char* kExamples = R"(
 Examples:
   sluicectl status             what sluiced does: bridges, ports, flows
   sluicectl counters --all     every counter, also those that are 0
+  sluicectl port add br0 v4 vlan=10
+  sluicectl apply -f sluiced.yaml --dry-run
   sluicectl fdb br0 --json     the addresses that br0 knows, for programs
   sluicectl fdb br0 add web 10 0a:1b:2c:3d:4e:5f
   sluicectl rules br0          the rules of br0, with what they have done
@@ -26,7 +28,8 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddFdb, AddRules, AddGroups, AddTrace};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge, AddPort,   AddApply,
+                                    AddConfig, AddFdb,      AddRules,  AddGroups, AddTrace};
 
 int Main(int argc, char** argv) {
   Session session;

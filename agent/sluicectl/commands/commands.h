@@ -19,6 +19,10 @@ using AddCommand = void (*)(CLI::App* app, Session* session, Chosen* chosen);
 
 void AddStatus(CLI::App* app, Session* session, Chosen* chosen);
 void AddCounters(CLI::App* app, Session* session, Chosen* chosen);
+void AddBridge(CLI::App* app, Session* session, Chosen* chosen);
+void AddPort(CLI::App* app, Session* session, Chosen* chosen);
+void AddApply(CLI::App* app, Session* session, Chosen* chosen);
+void AddConfig(CLI::App* app, Session* session, Chosen* chosen);
 void AddFdb(CLI::App* app, Session* session, Chosen* chosen);
 void AddRules(CLI::App* app, Session* session, Chosen* chosen);
 void AddGroups(CLI::App* app, Session* session, Chosen* chosen);

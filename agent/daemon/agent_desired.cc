@@ -1,0 +1,117 @@
+// The part of Agent that the local API changes the desired state with: whole, or edit by edit.
+//
+// Called by the API's threads; the main loop does the work.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/daemon/agent.h"
+#include "agent/daemon/rule_requests.h"
+#include "netlink/base/counters.h"
+#include "netlink/base/status.h"
+
+namespace sluice::daemon {
+namespace {
+
+std::vector<Edit> EditsOf(const v1::EditRequest& request) {
+  std::vector<Edit> edits;
+  for (const v1::Edit& asked : request.edits()) {
+    Edit& edit = edits.emplace_back();
+    edit.kind = asked.kind() == v1::Edit::ADD   ? Edit::Kind::kAdd
+                : asked.kind() == v1::Edit::SET ? Edit::Kind::kSet
+                                                : Edit::Kind::kRemove;
+    edit.bridge = asked.bridge();
+    edit.port = asked.port();
+    edit.lenient = asked.lenient();
+    for (const v1::Setting& setting : asked.settings())
+      edit.settings.emplace_back(setting.key(), setting.value());
+  }
+  return edits;
+}
+
+// Names to read rules by: the ports that are wanted, under their numbers where they have one.
+pipeline::PortTable PortsFor(const BridgeConfig& wanted, const bridge::Bridge* bridge) {
+  constexpr uint32_t kNotYet = 0xf000;  // numbers that no port has had so far
+  std::vector<pipeline::BridgePort> ports;
+  if (bridge != nullptr) ports = bridge->ports()->ports();
+  ports.push_back({.port_no = 0, .name = wanted.name});
+  uint32_t next = kNotYet;
+  for (const port::PortSpec& spec : wanted.ports)
+    if (bridge == nullptr || !bridge->ports()->NumberOf(spec.name))
+      ports.push_back({.port_no = next++, .name = spec.name});
+  return pipeline::PortTable(std::move(ports));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ApplyResponse> Agent::Apply(const v1::ApplyRequest& request) {
+  const std::string name = request.config_name().empty() ? "config" : request.config_name();
+  SLUICE_ASSIGN_OR_RETURN(const DesiredState wanted, DesiredState::Parse(request.config(), name));
+  return InLoop([&](const DesiredState&) { return wanted; }, request.dry_run());
+}
+
+absl::StatusOr<v1::ApplyResponse> Agent::Edit(const v1::EditRequest& request) {
+  const std::vector<daemon::Edit> edits = EditsOf(request);
+  if (edits.empty()) return absl::InvalidArgumentError("there is nothing to edit");
+  return InLoop([&](const DesiredState& now) { return now.Edited(edits); }, request.dry_run());
+}
+
+absl::StatusOr<v1::GetConfigResponse> Agent::GetConfig() {
+  v1::GetConfigResponse response;
+  SLUICE_RETURN_IF_ERROR(loop_->Call([&] {
+    response.set_config(desired_.text());
+    return absl::OkStatus();
+  }));
+  return response;
+}
+
+absl::StatusOr<v1::ApplyResponse> Agent::InLoop(const MakeDesired& make, bool dry_run) {
+  v1::ApplyResponse response;
+  const absl::Status status = loop_->Call([&]() -> absl::Status {
+    SLUICE_ASSIGN_OR_RETURN(const DesiredState wanted, make(desired_));
+    SLUICE_RETURN_IF_ERROR(Compare(wanted, &response));
+    if (!dry_run) Take(wanted);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* response) {
+  for (const BridgeConfig& config : wanted.config().bridges) {
+    if (config.rules.empty()) continue;
+    const auto runtime = std::find_if(bridges_.begin(), bridges_.end(), [&](const auto& b) {
+      return b->config().name == config.name;
+    });
+    const bridge::Bridge* bridge = runtime == bridges_.end() ? nullptr : (*runtime)->bridge().get();
+    SLUICE_ASSIGN_OR_RETURN(
+        const v1::DiffRulesResponse rules,
+        DiffRuleFiles(config.rules, config.groups, PortsFor(config, bridge), bridge));
+    for (const v1::RuleDifference& difference : rules.differences())
+      response->add_differences(
+          absl::StrCat(difference.kind() == v1::RuleDifference::ADDED ? "+" : "-", " bridges.",
+                       config.name, ".rules: ", difference.text()));
+  }
+  const std::vector<std::string> lines = Differences(desired_, wanted);
+  for (const std::string& line : lines) response->add_differences(line);
+  std::rotate(response->mutable_differences()->begin(),
+              response->mutable_differences()->end() - static_cast<std::ptrdiff_t>(lines.size()),
+              response->mutable_differences()->end());
+  if (NeedsStart(wanted.config()))
+    response->add_warnings(
+        "handlers, dispatch, flows and control.socket stay as they are: they change with the next "
+        "start only");
+  return absl::OkStatus();
+}
+
+void Agent::Take(const DesiredState& wanted) {
+  static base::Counter& applied =
+      base::Counters::Get("config_applied", "Times that the desired state came over the API.");
+  applied.Add();
+  Apply(wanted.config());
+  desired_ = wanted;
+  spdlog::info("the desired state was changed over the API");
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,71 @@
+// sluicectl port: ports of bridges, listed or changed in the desired state.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/sluicectl/commands/commands.h"
+#include "agent/sluicectl/edits.h"
+#include "agent/sluicectl/text.h"
+
+namespace sluice::ctl {
+namespace {
+
+int List(Session* session, const std::string& only) {
+  v1::GetStatusResponse status;
+  if (!session->Ask(&v1::Sluice::Stub::GetStatus, v1::GetStatusRequest(), &status)) return kRefused;
+  for (int i = status.bridges_size(); i-- > 0;)
+    if (!only.empty() && status.bridges(i).name() != only)
+      status.mutable_bridges()->DeleteSubrange(i, 1);
+  if (!only.empty() && status.bridges().empty()) {
+    std::fprintf(stderr, "sluicectl: there is no bridge \"%s\"\n", only.c_str());
+    return kRefused;
+  }
+  session->Print(status, [&] {
+    Table table = {{"BRIDGE", "PORT", "NUMBER", "TYPE", "VLAN", "STATE"}};
+    for (const v1::Bridge& bridge : status.bridges())
+      for (const v1::Port& port : bridge.ports()) {
+        const bool numbered = port.state() == "up" || port.state() == "unmanaged";
+        table.push_back(
+            {bridge.name(), port.name(), numbered ? absl::StrCat(port.number()) : "-", port.type(),
+             port.vlan() != 0        ? absl::StrCat(port.vlan())
+             : port.trunks().empty() ? "-"
+                                     : absl::StrJoin(port.trunks(), ","),
+             absl::StrCat(port.state(), port.reason().empty() ? "" : ": ", port.reason())});
+      }
+    std::string out;
+    AppendTable(table, "", &out);
+    return out;
+  });
+  return 0;
+}
+
+}  // namespace
+
+void AddPort(CLI::App* app, Session* session, Chosen* chosen) {
+  CLI::App* port = app->add_subcommand("port", "Ports of bridges: lists or changes them");
+  port->require_subcommand(1);
+  CLI::App* list = port->add_subcommand("list", "Ports and how they are");
+  const auto only = std::make_shared<std::string>();
+  list->add_option("BRIDGE", *only, "Of this bridge only");
+  list->callback([=] { *chosen = [=] { return List(session, *only); }; });
+  const auto add = [=](const char* word, v1::Edit::Kind kind, const char* help,
+                       const char* lenient) {
+    CLI::App* command = port->add_subcommand(word, help);
+    const auto options = std::make_shared<EditOptions>();
+    const auto edit = std::make_shared<v1::Edit>();
+    edit->set_kind(kind);
+    command->add_option("BRIDGE", *edit->mutable_bridge(), "The bridge's name")->required();
+    command->add_option("PORT", *edit->mutable_port(), "The device's name")->required();
+    if (kind != v1::Edit::REMOVE)
+      command->add_option("SETTINGS", options->settings,
+                          "KEY=VALUE as in the configuration file; KEY= takes a key away");
+    if (lenient != nullptr)
+      command->add_flag_callback(
+          lenient, [edit] { edit->set_lenient(true); }, "Then do nothing");
+    command->add_flag("-n,--dry-run", options->dry_run, "Only tell what would change");
+    command->callback([=] { *chosen = [=] { return SendEdit(session, *options, *edit); }; });
+  };
+  add("add", v1::Edit::ADD, "A device becomes a port of a bridge", "--may-exist");
+  add("set", v1::Edit::SET, "Other settings for a port", nullptr);
+  add("del", v1::Edit::REMOVE, "A device is a port no more", "--if-exists");
+}
+
+}  // namespace sluice::ctl
