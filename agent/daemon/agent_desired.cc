@@ -47,8 +47,8 @@ pipeline::PortTable PortsFor(const BridgeConfig& wanted, const bridge::Bridge* b
 
 absl::StatusOr<v1::ApplyResponse> Agent::Apply(const v1::ApplyRequest& request) {
   const std::string name = request.config_name().empty() ? "config" : request.config_name();
-  SLUICE_ASSIGN_OR_RETURN(const DesiredState wanted, DesiredState::Parse(request.config(), name));
-  return InLoop([&](const DesiredState&) { return wanted; }, request.dry_run());
+  SLUICE_ASSIGN_OR_RETURN(DesiredState wanted, DesiredState::Parse(request.config(), name));
+  return InLoop([&](const DesiredState&) { return std::move(wanted); }, request.dry_run());
 }
 
 absl::StatusOr<v1::ApplyResponse> Agent::Edit(const v1::EditRequest& request) {

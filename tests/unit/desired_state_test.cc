@@ -84,8 +84,8 @@ TEST_CASE("edits that cannot be are refused as a whole") {
              Catch::StartsWith("vlan:"));
   CHECK(After({{.kind = Kind::kSet, .bridge = "br0", .settings = {{"name", "br5"}}}}) ==
         "name: cannot be changed");
-  CHECK(After({{.bridge = ""}}) != "");
-  CHECK(After({{.bridge = "a b"}}) != "");
+  CHECK_FALSE(After({{.bridge = ""}}).empty());
+  CHECK_FALSE(After({{.bridge = "a b"}}).empty());
   // The first edit could be.
   CHECK(After({{.bridge = "br2"}, {.bridge = "br2"}}) == "bridge \"br2\" is there already");
 }

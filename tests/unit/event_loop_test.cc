@@ -16,6 +16,7 @@ TEST_CASE("calls into the loop run on its thread, and return after the turn", "[
   std::thread runner([&] { CHECK((*loop)->Run().ok()); });
   std::atomic<int> refused{0};
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int i = 0; i < 4; ++i)
     callers.emplace_back([&] {
       for (int n = 0; n < 100; ++n) {
@@ -53,6 +54,7 @@ TEST_CASE("a call that waits when the loop ends is told", "[threads]") {
   REQUIRE(loop.ok());
   std::atomic<int> ended{0};
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int i = 0; i < 4; ++i)
     callers.emplace_back([&] {
       while (!absl::IsUnavailable((*loop)->Call([] { return absl::OkStatus(); }))) {
