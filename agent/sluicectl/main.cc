@@ -1,7 +1,12 @@
 // sluicectl: asks sluiced over its local socket.
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/sluicectl/commands/commands.h"
+#include "agent/sluicectl/completion.h"
 #include "agent/sluicectl/session.h"
 
 namespace sluice::ctl {
@@ -28,8 +33,9 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge, AddPort,   AddApply,
-                                    AddConfig, AddFdb,      AddRules,  AddGroups, AddTrace};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge,    AddPort,
+                                    AddApply,  AddConfig,   AddFdb,       AddRules,
+                                    AddGroups, AddTrace,    AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;
@@ -42,6 +48,12 @@ int Main(int argc, char** argv) {
   app.add_flag("--json", session.json, "JSON for programs");
   app.fallthrough();
   for (const AddCommand add : kCommands) add(&app, &session, &chosen);
+  // What a shell asks: the command line so far is only looked at.
+  if (argc > 2 && std::string_view(argv[1]) == kCompleteCommand) {
+    const std::vector<std::string> words(argv + 3, argv + argc);  // behind the shell's name
+    std::fputs(Complete(&app, &session, words).c_str(), stdout);
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -73,6 +73,13 @@ foreach(program ${programs})
 endforeach()
 
 # Where the shells look by themselves.
+set(of_sluicectl ${PROJECT_BINARY_DIR}/agent/sluicectl/completions)
+install(FILES ${of_sluicectl}/sluicectl.bash RENAME sluicectl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${of_sluicectl}/sluicectl.zsh RENAME _sluicectl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+install(FILES ${of_sluicectl}/sluicectl.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES dpctl/completions/dpctl.bash RENAME dpctl
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES dpctl/completions/dpctl.zsh RENAME _dpctl
