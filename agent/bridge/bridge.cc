@@ -20,7 +20,10 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
     : options_(std::move(options)),
       clock_(clock),
       macs_(options_.mac_aging_ms, options_.mac_limit),
-      ports_(std::make_shared<pipeline::PortTable>()) {
+      ports_(std::make_shared<pipeline::PortTable>()),
+      mask_options_(options_.masks),
+      masks_(options_.masks.budget),
+      pipeline_(options_.masks.classifier) {
   pipeline::Rule rule{.priority = 0};
   rule.actions.Append(pipeline::OutputAction{.port = pipeline::kPortNormal});
   (void)pipeline_.Replace({&rule, 1}, {}, clock->Now());  // nothing in it can fail
@@ -46,6 +49,24 @@ void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
 std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {
   absl::MutexLock lock(&mutex_);
   return ports_;
+}
+
+void Bridge::SetMaskOptions(const pipeline::MaskOptions& options) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (options == mask_options_) return;
+    mask_options_ = options;
+    pipeline_.set_options(options.classifier);
+    masks_.set_options(options.budget);
+    // The generation that comes: a flow of an older one may have been made by what was before.
+    masks_generation_.store(generation() + 1, std::memory_order_release);
+  }
+  BumpGeneration();
+}
+
+pipeline::MaskOptions Bridge::mask_options() const {
+  absl::MutexLock lock(&mutex_);
+  return mask_options_;
 }
 
 void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/mac_table.h"
+#include "agent/pipeline/classifier/mask_budget.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
 #include "agent/translate/translate.h"
@@ -42,6 +43,7 @@ struct BridgeOptions {
   std::string name;
   uint64_t mac_aging_ms = 300'000;
   size_t mac_limit = 8192;
+  pipeline::MaskOptions masks{};
 };
 
 class Bridge final : public translate::MacLookup {
@@ -66,6 +68,15 @@ class Bridge final : public translate::MacLookup {
   // Removes rules whose time is up.
   void ExpireRules();
   const pipeline::Pipeline& pipeline() const { return pipeline_; }
+
+  // How masks of flows are made, from now on; flows that have others are replaced.
+  void SetMaskOptions(const pipeline::MaskOptions& options);
+  pipeline::MaskOptions mask_options() const;
+  // The masks of the installed flows.
+  pipeline::MaskBudget* masks() { return &masks_; }
+  const pipeline::MaskBudget* masks() const { return &masks_; }
+  // Of the last change of how masks are made; 0: none yet.
+  uint64_t masks_generation() const { return masks_generation_.load(std::memory_order_acquire); }
 
   // Carries out a translation's side effect. `seen` is when the packet came.
   void Learn(const translate::Learned& learned, base::MonotonicMs seen);
@@ -102,9 +113,11 @@ class Bridge final : public translate::MacLookup {
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
   std::vector<StaticMac> statics_ ABSL_GUARDED_BY(mutex_);
+  pipeline::MaskOptions mask_options_ ABSL_GUARDED_BY(mutex_);
+  pipeline::MaskBudget masks_;
   pipeline::Pipeline pipeline_;
   translate::Abilities abilities_;
-  std::atomic<uint64_t> generation_{1}, switch_generation_{1};
+  std::atomic<uint64_t> generation_{1}, switch_generation_{1}, masks_generation_{0};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
 };

@@ -79,6 +79,14 @@ class Server::Service final : public v1::Sluice::Service {
                           v1::ChangeMacsResponse* response) override {
     return Answer(source_->ChangeMacs(*request), response);
   }
+  grpc::Status GetMasks(grpc::ServerContext*, const v1::GetMasksRequest* request,
+                        v1::GetMasksResponse* response) override {
+    return Answer(source_->Masks(request->bridge()), response);
+  }
+  grpc::Status SetMasks(grpc::ServerContext*, const v1::SetMasksRequest* request,
+                        v1::SetMasksResponse* response) override {
+    return Answer(source_->SetMasks(*request), response);
+  }
   grpc::Status ChangeRules(grpc::ServerContext*, const v1::ChangeRulesRequest* request,
                            v1::ChangeRulesResponse* response) override {
     return Answer(source_->ChangeRules(*request), response);

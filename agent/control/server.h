@@ -31,6 +31,8 @@ class Source {
   virtual absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) = 0;
   virtual absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(
       const v1::ChangeMacsRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) = 0;
+  virtual absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) = 0;
   virtual absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(
       const v1::ChangeRulesRequest& request) = 0;
   virtual absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& request) = 0;

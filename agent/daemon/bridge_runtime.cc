@@ -18,7 +18,8 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
   auto made = std::make_shared<bridge::Bridge>(
       bridge::BridgeOptions{.name = config_.name,
                             .mac_aging_ms = static_cast<uint64_t>(config_.mac_aging.count()),
-                            .mac_limit = config_.mac_limit},
+                            .mac_limit = config_.mac_limit,
+                            .masks = config_.masks},
       context_->clock);
   made->SetChangeListener(context_->on_generation);
   made->SetAbilities(context_->abilities);
@@ -32,6 +33,7 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
   const bool other_table =
       other_rules || config.mac_aging != config_.mac_aging || config.mac_limit != config_.mac_limit;
   const bool other_statics = config.fdb != config_.fdb;
+  if (config.masks != config_.masks) bridge_->SetMaskOptions(config.masks);
   config_ = config;
   ports_.SetWanted(config.ports);
   if (!other_table) {

@@ -21,6 +21,7 @@ constexpr size_t kMaxPorts = 65534;          // a datapath's own limit, less the
 constexpr size_t kMaxNameBytes = 15;         // IFNAMSIZ
 constexpr size_t kMaxSocketPathBytes = 107;  // sun_path
 constexpr uint64_t kMaxVlan = 4094;
+constexpr uint64_t kMostReuseBits = 1024;
 
 std::optional<std::string> DeviceName(const YamlValue& value) {
   std::optional<std::string> name = value.Text();
@@ -58,6 +59,7 @@ class ConfigReader {
   void ReadControl(const YamlValue& value);
   void ReadBridges(const YamlValue& value);
   BridgeConfig ReadBridge(const YamlValue& value);
+  static pipeline::MaskOptions ReadMasks(const YamlValue& value);
   port::PortSpec ReadPort(const YamlValue& value);
   static bridge::StaticMac ReadStaticMac(const YamlValue& value);
   static void TakeStaticMac(bridge::StaticMac entry, const YamlValue& place, BridgeConfig* bridge);
@@ -139,6 +141,7 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
        }},
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
+      {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
       {"ports",
        [&](const YamlValue& v) {
          v.ReadList(kMaxPorts,
@@ -149,6 +152,36 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
   if (bridge.rules.empty() && !bridge.groups.empty())
     value.Fail("has groups, but no rules that could lead to them");
   return bridge;
+}
+
+pipeline::MaskOptions ConfigReader::ReadMasks(const YamlValue& value) {
+  using pipeline::kOptimisations;
+  pipeline::MaskOptions masks;
+  value.ReadMap({
+      {"budget",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(0, pipeline::kMostMasks)) masks.budget.masks = *n;
+       }},
+      {"reuse_bits",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(0, kMostReuseBits))
+           masks.budget.reuse_bits = static_cast<unsigned>(*n);
+       }},
+      {"megaflows",
+       [&](const YamlValue& v) {
+         masks.budget.exact = v.OneOf({"on", "off"}) == size_t{1};
+       }},
+      {"without",
+       [&](const YamlValue& v) {
+         v.ReadList(kOptimisations.size(), [&](size_t, const YamlValue& item) {
+           const auto n =
+               item.OneOf({kOptimisations[0].name, kOptimisations[1].name, kOptimisations[2].name,
+                           kOptimisations[3].name, kOptimisations[4].name});
+           if (n) masks.classifier.*kOptimisations[*n].on = false;
+         });
+       }},
+  });
+  return masks;
 }
 
 port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/bridge/bridge.h"
+#include "agent/pipeline/classifier/mask_options.h"
 #include "agent/port/port_spec.h"
 
 namespace sluice::daemon {
@@ -44,6 +45,7 @@ struct BridgeConfig {
   std::vector<port::PortSpec> ports{};  // without the local port
   // Files of rules and groups; empty: one rule, normal.
   std::string rules{}, groups{};
+  pipeline::MaskOptions masks{};
   friend bool operator==(const BridgeConfig&, const BridgeConfig&) = default;
 };
 

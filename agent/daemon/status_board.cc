@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/daemon/fdb_requests.h"
+#include "agent/daemon/mask_requests.h"
 #include "agent/daemon/rule_requests.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
@@ -83,6 +84,8 @@ v1::GetStatusResponse StatusBoard::Status() {
     if (posting.dp_ifindex != 0) FillDatapath(posting.dp_ifindex, bridge);
     bridge->mutable_flows()->set_flows(posting.flows ? posting.flows->cache.size() : 0);
     bridge->mutable_flows()->set_limit(posting.flow_limit);
+    bridge->mutable_flows()->set_masks(posting.bridge->masks()->stats().masks);
+    bridge->mutable_flows()->set_mask_budget(posting.bridge->mask_options().budget.masks);
     bridge->set_macs(posting.bridge->macs().size());
     bridge->set_mac_limit(posting.mac_limit);
     for (const port::PortStatus& port : posting.ports) FillPort(port, bridge->add_ports());
@@ -113,6 +116,24 @@ absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
   return out;
+}
+
+absl::StatusOr<v1::GetMasksResponse> StatusBoard::Masks(const std::string& bridge) {
+  v1::GetMasksResponse out;
+  for (const BridgePosting& posting : *bridges())
+    if (bridge.empty() || posting.name == bridge) *out.add_masks() = MasksOf(*posting.bridge);
+  if (!bridge.empty() && out.masks().empty())
+    return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  return out;
+}
+
+absl::StatusOr<v1::SetMasksResponse> StatusBoard::SetMasks(const v1::SetMasksRequest& request) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  SLUICE_RETURN_IF_ERROR(daemon::SetMasks(request, bridge.get()));
+  if (request.wait()) SLUICE_RETURN_IF_ERROR(WaitForRevalidation());
+  v1::SetMasksResponse response;
+  *response.mutable_masks() = MasksOf(*bridge);
+  return response;
 }
 
 absl::StatusOr<std::shared_ptr<bridge::Bridge>> StatusBoard::Find(const std::string& name) const {

@@ -18,7 +18,8 @@ constexpr size_t WordsFor(size_t bytes) { return (bytes + kWord - 1) / kWord; }
 }  // namespace
 
 size_t MaskBytes::HashOf(const View& view) {
-  return absl::HashOf(std::string_view(reinterpret_cast<const char*>(view.data()), view.size()));
+  return absl::HashOf(
+      std::string_view(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()));
 }
 
 size_t Basis::HashOf(const View& view) {
@@ -37,7 +38,7 @@ std::string_view ToString(Origin origin) { return origin == Origin::kMiss ? "mis
 CachedFlow::CachedFlow(const ovs::Ufid& ufid, const Decision& decision, FlowPools* pools)
     : installed(decision.now),
       ufid_(ufid),
-      mask_(pools->masks.Intern(decision.mask)),
+      mask_(pools->masks.Intern({decision.mask, &decision.mask_use})),
       created_(decision.now),
       origin_(decision.origin) {
   const auto words = std::bit_cast<std::array<uint64_t, kKeyWords>>(decision.key);

@@ -17,6 +17,7 @@
 
 #include "agent/bridge/bridge.h"
 #include "agent/flowcache/shared_pool.h"
+#include "agent/pipeline/classifier/mask_budget.h"
 #include "agent/translate/translate.h"
 #include "netlink/base/clock.h"
 #include "netlink/ovs/flow.h"
@@ -24,17 +25,22 @@
 
 namespace sluice::flowcache {
 
-// Attributes of a mask, as the kernel has them.
+// Attributes of a mask, as the kernel has them, and its use of the bridge's budget.
 class MaskBytes {
  public:
-  using View = base::ByteView;
-  explicit MaskBytes(View view) : bytes_(view.begin(), view.end()) {}
-  View view() const { return bytes_; }
+  struct View {
+    base::ByteView bytes;  // alone tell whether two are the same
+    const pipeline::MaskUse* use;
+  };
+  explicit MaskBytes(const View& view)
+      : bytes_(view.bytes.begin(), view.bytes.end()), use_(*view.use) {}
+  View view() const { return {bytes_, &use_}; }
   static size_t HashOf(const View& view);
-  static bool IsSame(const View& a, const View& b) { return base::Equal(a, b); }
+  static bool IsSame(const View& a, const View& b) { return base::Equal(a.bytes, b.bytes); }
 
  private:
   base::ByteVector bytes_;
+  pipeline::MaskUse use_;
 };
 
 // What a decision rests on beside the packet, and whose packets its flow's are.
@@ -73,6 +79,7 @@ std::string_view ToString(Origin origin);
 struct Decision {
   const ovs::FlowKey& key;
   base::ByteView mask;
+  pipeline::MaskUse mask_use{};
   const translate::Translation& translation;
   const bridge::Sight& sight;
   base::MonotonicMs now;
@@ -86,7 +93,7 @@ class CachedFlow {
   const ovs::Ufid& ufid() const { return ufid_; }
   // Of a packet of the flow; translating it again gives what holds for all of them.
   ovs::FlowKey Key() const;
-  base::ByteView mask() const { return mask_->view(); }
+  base::ByteView mask() const { return mask_->view().bytes; }
   base::ByteView actions() const;
   // Which addresses the flow's packets keep alive.
   std::span<const translate::Learned> learned() const;

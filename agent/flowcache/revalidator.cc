@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/time/time.h"
+#include "agent/translate/key_fields.h"
+#include "agent/translate/mask_fit.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/flow_key.h"
@@ -52,16 +54,32 @@ RevalidatorCounters& Count() {
 
 enum class Judgement { kKeep, kModify, kDelete };
 
+// Whether a flow of that key and mask has the mask that it would get now.
+bool HasMaskOfNow(const FlowKey& key, base::ByteView mask, pipeline::MaskBudget* budget,
+                  translate::Translation* translation) {
+  if (budget->IsCrowded()) return false;
+  const pipeline::MaskUse use = translate::FitMask(key, budget, translation);
+  base::ByteVector now;
+  attr::Writer writer(&now);
+  ovs::EncodeFlowMask(key, translation->mask, &writer);
+  return base::Equal(mask, now);
+}
+
 // Translates a flow again and compares.
-Judgement Judge(const bridge::Sight& sight, CachedFlow* flow, FlowPools* pools,
+Judgement Judge(const bridge::Sight& sight, DatapathFlows* datapath, CachedFlow* flow,
                 translate::Translator* translator, translate::Translation* translation) {
   FlowKey mask;
   attr::Unknowns unknowns;
   if (ovs::DecodeFlowKey(flow->mask(), &mask, &unknowns)) return Judgement::kDelete;
-  translator->Translate(flow->Key(), sight.view(), translation);
+  const FlowKey key = flow->Key();
+  translator->Translate(key, sight.view(), translation);
   if (!translation->install || !ovs::IsWithin(translation->mask, mask)) return Judgement::kDelete;
+  // How masks are made has changed since: a mask that is too narrow is not wrong, but unwanted.
+  const bool other_masks = flow->generation() < datapath->bridge->masks_generation();
+  if (other_masks && !HasMaskOfNow(key, flow->mask(), datapath->bridge->masks(), translation))
+    return Judgement::kDelete;
   const bool same = base::Equal(flow->actions(), translation->actions.bytes());
-  flow->RestOn(*translation, sight, pools);
+  flow->RestOn(*translation, sight, datapath->cache.pools());
   return same && !flow->uncertain ? Judgement::kKeep : Judgement::kModify;
 }
 
@@ -152,19 +170,22 @@ bool Revalidator::IsRight(const ovs::Flow& flow, const bridge::Sight& sight) {
 void Revalidator::AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow) {
   const bridge::Sight sight(datapath->bridge.get());
   if (IsRight(flow, sight)) {
-    FlowKey key;
+    FlowKey key, mask;
     attr::Unknowns unknowns;
     (void)ovs::DecodeFlowKey(flow.key, &key, &unknowns);  // IsRight() did
+    (void)ovs::DecodeFlowKey(*flow.mask, &mask, &unknowns);
     // The kernel tells the key as the mask leaves it, but takes no Ethernet type of 0 back with a
     // change: any other does, as the mask does not look at it.
     if (key.Has(OVS_KEY_ATTR_ETHERTYPE) && key.eth_type().wire() == 0)
       key.layers[key.vlans()].eth_type = base::Be16::FromHost(0xffff);
-    const Decision decision = {.key = key,
-                               .mask = *flow.mask,
-                               .translation = translation_,
-                               .sight = sight,
-                               .now = clock_->Now(),
-                               .origin = Origin::kAdopted};
+    const Decision decision = {
+        .key = key,
+        .mask = *flow.mask,
+        .mask_use = datapath->bridge->masks()->Count(translate::BitsOfMask(mask, key)),
+        .translation = translation_,
+        .sight = sight,
+        .now = clock_->Now(),
+        .origin = Origin::kAdopted};
     if (datapath->cache.Add(*flow.ufid, decision) != AddResult::kFull) {
       datapath->cache.With(*flow.ufid,
                            [&](CachedFlow* adopted) { adopted->CountFrom(flow.stats); });
@@ -277,7 +298,7 @@ void Revalidator::JudgeStale(DatapathFlows* datapath) {
     datapath->cache.With(ufid, [&](CachedFlow* flow) {
       // Put meanwhile, by newer knowledge than ours?
       if (flow->generation() > sight.generation()) return;
-      judgement = Judge(sight, flow, datapath->cache.pools(), &translator_, &translation_);
+      judgement = Judge(sight, datapath, flow, &translator_, &translation_);
       flow->uncertain = false;
       if (judgement != Judgement::kModify) return;
       key_.clear();

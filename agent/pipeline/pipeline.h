@@ -115,6 +115,8 @@ class Pipeline {
   // Of the newest version.
   size_t rules() const;
   size_t rules(uint8_t table) const { return tables_[table]->size(); }
+  // How many different masks the rules of a table have. For readers.
+  size_t masks(uint8_t table) const { return tables_[table]->subtables(); }
   // The version of the last change to a table: a decision that looked at none changed since its own
   // version still holds. Groups have one for all of them.
   Version changed(uint8_t table) const { return changed_[table].load(std::memory_order_acquire); }

@@ -25,6 +25,8 @@ Examples:
   sluicectl rules br0 replace -f br0.rules --wait
   sluicectl rules br0 diff -f br0.rules --groups br0.groups
   sluicectl groups br0 add 'group_id=1,type=select,bucket=output:1,bucket=output:2'
+  sluicectl masks              masks in use, their budget, what was done to keep it
+  sluicectl masks br0 --budget 32 --off prefix_tracking --wait
   sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'
 
 Exit status: 0, 1 when sluiced refused or does not answer, 2 for wrong usage,
@@ -33,9 +35,9 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge,    AddPort,
-                                    AddApply,  AddConfig,   AddFdb,       AddRules,
-                                    AddGroups, AddTrace,    AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge, AddPort,
+                                    AddApply,  AddConfig,   AddFdb,    AddRules,
+                                    AddGroups, AddMasks,    AddTrace,  AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace sluice::ctl {
@@ -29,5 +30,9 @@ std::string Uptime(uint64_t ms) {
 }
 
 std::string Seconds(uint64_t ms) { return absl::StrFormat("%d.%ds", ms / 1000, ms % 1000 / 100); }
+
+std::string BudgetText(uint64_t budget) {
+  return budget == 0 ? ", no budget" : absl::StrCat(" of at most ", budget);
+}
 
 }  // namespace sluice::ctl

@@ -23,6 +23,8 @@ constexpr uint16_t kRarp = 0x8035;
 constexpr uint16_t kNsh = 0x894f;
 constexpr uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr uint32_t kL3Packet = 1 << 16;  // packet_type's namespace
+// The OVS_CS_F_* that the kernel lets a mask ask for.
+constexpr uint32_t kCtStateBits = 0xff;
 
 // --- Values that lie differently -----------------------------------------------------------------
 
@@ -47,6 +49,8 @@ constexpr TunnelFlag kTunnelFlags[] = {
     {pipeline::kTunnelBridge, OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE},
 };
 // Of these only the flags, which have no payload, can be matched alone.
+constexpr uint16_t kPlainFlags =
+    pipeline::kTunnelOam | pipeline::kTunnelDontFragment | pipeline::kTunnelChecksum;
 bool IsPlainFlag(uint16_t attribute) {
   return attribute == OVS_TUNNEL_KEY_ATTR_OAM || attribute == OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT ||
          attribute == OVS_TUNNEL_KEY_ATTR_CSUM;
@@ -81,7 +85,7 @@ void ErspanFromFields(const Fields& fields, uint32_t version, bool mask,
   base::Store(&(*erspan)[kErspanBits], Be16::FromHost(bits));
 }
 
-void TunnelToFields(const ovs::TunnelKey& tunnel, Fields* fields) {
+void TunnelToFields(const ovs::TunnelKey& tunnel, bool mask, Fields* fields) {
   uint16_t flags = 0;
   for (const TunnelFlag& flag : kTunnelFlags)
     if (tunnel.Has(flag.attribute)) flags = static_cast<uint16_t>(flags | flag.bit);
@@ -97,7 +101,7 @@ void TunnelToFields(const ovs::TunnelKey& tunnel, Fields* fields) {
   fields->tun_tp_dst = tunnel.tp_dst;
   fields->tun_gbp_id = Be16::FromHost(static_cast<uint16_t>(tunnel.vxlan.gbp & 0xffff));
   fields->tun_gbp_flags = static_cast<uint8_t>(tunnel.vxlan.gbp >> 16 & 0xff);
-  if (tunnel.Has(OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS)) ErspanToFields(tunnel.erspan, false, fields);
+  if (tunnel.Has(OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS)) ErspanToFields(tunnel.erspan, mask, fields);
 }
 
 // The payloads; `version` is the ERSPAN version of the packet.
@@ -521,7 +525,7 @@ Fields WithReasons(Fields mask, const FlowKey& key) {
   const bool tuple = AnyBit(mask, offsetof(Fields, ct_tp_src), offsetof(Fields, tun_id));
   const bool tuple_there =
       key.Has(OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV4) || key.Has(OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6);
-  if (tuple && !tuple_there) mask.ct_state = Be32::FromHost(0xffffffff);
+  if (tuple && !tuple_there) mask.ct_state = Be32::FromHost(kCtStateBits);
   // Whether there is an Ethernet header the kernel compares of itself; the type without one is
   // both.
   const bool typed = mask.packet_type.wire() != 0 && !key.Has(OVS_KEY_ATTR_ETHERNET);
@@ -532,6 +536,10 @@ Fields WithReasons(Fields mask, const FlowKey& key) {
       !key.Has(OVS_KEY_ATTR_TUNNEL))
     mask.in_port = Be32::FromHost(0xffffffff);
   return mask;
+}
+
+bool IsIpv6(const ovs::TunnelKey& tunnel) {
+  return tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_SRC) || tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_DST);
 }
 
 void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
@@ -550,8 +558,7 @@ void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
   }
   // What is zero the kernel leaves out of its keys: it is matched all the same. Addresses of the
   // other family are not: they would lie in the same place.
-  const bool ipv6 =
-      tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_SRC) || tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_DST);
+  const bool ipv6 = IsIpv6(key.tunnel);
   const auto match = [&tunnel](bool asked, uint16_t attribute) {
     if (asked) tunnel.present |= Bit(attribute);
   };
@@ -566,6 +573,21 @@ void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
   match(mask.tun_tp_dst.wire() != 0, OVS_TUNNEL_KEY_ATTR_TP_DST);
 }
 
+void TunnelBits(const ovs::TunnelKey& mask, const ovs::TunnelKey& key, Fields* bits) {
+  TunnelToFields(mask, /*mask=*/true, bits);
+  bits->tun_flags = Be16::FromHost(bits->tun_flags.host() & kPlainFlags);
+  // What the key does not have is not sent.
+  if (IsIpv6(key)) {
+    bits->tun_src = bits->tun_dst = {};
+  } else {
+    bits->tun_ipv6_src = bits->tun_ipv6_dst = {};
+  }
+  if (!key.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) {
+    bits->tun_gbp_id = {};
+    bits->tun_gbp_flags = 0;
+  }
+}
+
 }  // namespace
 
 Fields FieldsOfKey(const FlowKey& key) {
@@ -573,7 +595,7 @@ Fields FieldsOfKey(const FlowKey& key) {
   MetadataToFields(key, &fields);
   const bool port = key.Has(OVS_KEY_ATTR_IN_PORT);
   fields.in_port = Be32::FromHost(port ? key.in_port : pipeline::kInPortNone);
-  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelToFields(key.tunnel, &fields);
+  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelToFields(key.tunnel, /*mask=*/false, &fields);
   TuplesToFields(key, &fields);
   LinkToFields(key, &fields);
   NetworkToFields(key, &fields);
@@ -599,6 +621,35 @@ FlowKey MaskOfFields(const Fields& bits, const FlowKey& key) {
   NetworkMask(mask, key, &out);
   TransportMask(mask, key, &out);
   return out;
+}
+
+Fields BitsOfMask(const FlowKey& mask, const FlowKey& key) {
+  Fields bits;
+  MetadataToFields(mask, &bits);
+  bits.in_port = Be32::FromHost(mask.in_port != 0 ? ~0U : 0);
+  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelBits(mask.tunnel, key.tunnel, &bits);
+  TuplesToFields(mask, &bits);
+  const bool ethernet = key.Has(OVS_KEY_ATTR_ETHERNET);
+  if (ethernet) bits.eth_src = mask.eth.src, bits.eth_dst = mask.eth.dst;
+  bits.vlans.fill({.tpid = Be16::FromHost(0xffff), .tci = Be16::FromHost(0xffff)});
+  const unsigned vlans = key.vlans();
+  for (unsigned i = 0; i < vlans; ++i) bits.vlans[i].tci = mask.layers[i].tci;
+  bits.eth_type = Whole(mask.layers[vlans].eth_type);
+  if (ethernet || bits.eth_type.wire() != 0) bits.packet_type = Be32::FromHost(~0U);
+  NetworkToFields(mask, &bits);
+  // What has a form of its own in a mask.
+  if (mask.Has(OVS_KEY_ATTR_ARP)) bits.nw_proto = static_cast<uint8_t>(mask.arp.op.host() & 0xff);
+  bits.nw_frag = Whole(static_cast<uint8_t>(mask.ipv4.frag | mask.ipv6.frag));
+  TransportToFields(mask, &bits);
+  return bits;
+}
+
+Fields ExactBits(const FlowKey& key) {
+  Fields all;
+  for (size_t i = 0; i < pipeline::kFieldWords; ++i) pipeline::SetWord(&all, i, ~uint64_t{0});
+  all.dp_hash = all.skb_priority = {};
+  all.ct_state = Be32::FromHost(kCtStateBits);
+  return BitsOfMask(MaskOfFields(all, key), key);
 }
 
 }  // namespace sluice::translate

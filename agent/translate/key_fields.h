@@ -30,4 +30,13 @@ ovs::FlowKey KeyOfFields(const Fields& fields, const ovs::FlowKey& rest = {});
 // in its stead.
 ovs::FlowKey MaskOfFields(const Fields& bits, const ovs::FlowKey& key);
 
+// The bits that a mask of the flow of `key` matches, with those that the kernel matches in any case
+// (that there is no tag, or no Ethernet header). Flows with the same bits have one mask in the
+// kernel, whatever their keys; and MaskOfFields() of them gives that mask again.
+Fields BitsOfMask(const ovs::FlowKey& mask, const ovs::FlowKey& key);
+
+// All bits that a packet like `key` has, but for what the kernel or the datapath's own actions put
+// beside it (priority, hash).
+Fields ExactBits(const ovs::FlowKey& key);
+
 }  // namespace sluice::translate

@@ -1,5 +1,6 @@
 #include "agent/upcall/forwarder.h"
 
+#include "agent/translate/mask_fit.h"
 #include "agent/translate/slow_path.h"
 #include "agent/translate/user_data.h"
 #include "netlink/base/counters.h"
@@ -199,6 +200,8 @@ void Forwarder::Decide(const ovs::FlowKey& key, bool slow_path, View* view) {
 }
 
 void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view) {
+  const pipeline::MaskUse mask_use =
+      translate::FitMask(key, view.datapath->bridge->masks(), &translation_);
   mask_.clear();
   attr::Writer mask_writer(&mask_);
   ovs::EncodeFlowMask(key, translation_.mask, &mask_writer);
@@ -207,8 +210,12 @@ void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, cons
   ovs::EncodeFlowMask(key, ovs::Masked(key, translation_.mask), &key_writer);
   const ovs::Ufid ufid = flowcache::UfidOf(masked_key_, mask_);
 
-  const flowcache::Decision decision = {
-      .key = key, .mask = mask_, .translation = translation_, .sight = *view.sight, .now = now_};
+  const flowcache::Decision decision = {.key = key,
+                                        .mask = mask_,
+                                        .mask_use = mask_use,
+                                        .translation = translation_,
+                                        .sight = *view.sight,
+                                        .now = now_};
   switch (view.datapath->cache.Add(ufid, decision)) {
     case AddResult::kThere:
       return Count().there.Add();

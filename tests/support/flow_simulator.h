@@ -23,26 +23,41 @@ struct FieldsHash {
   }
 };
 
+inline pipeline::Fields EveryBit() {
+  pipeline::Fields all;
+  for (size_t i = 0; i < pipeline::kFieldWords; ++i) pipeline::SetWord(&all, i, ~uint64_t{0});
+  return all;
+}
+
 class FlowSimulator {
  public:
   // A packet: a hit, or a miss that `translate` answers with a mask. `budget` may be null.
   template <typename Translate>
   void Packet(const pipeline::Fields& packet, pipeline::MaskBudget* budget, Translate translate) {
-    for (const auto& [mask, values] : flows_) {
-      if (values.contains(pipeline::Masked(packet, mask))) return;
+    for (const auto& [mask, flows] : flows_) {
+      if (flows.values.contains(pipeline::Masked(packet, mask))) return;
     }
     pipeline::Fields mask;
     translate(packet, &mask);
-    if (budget != nullptr) budget->Fit(&mask);
-    flows_[mask].insert(pipeline::Masked(packet, mask));
+    pipeline::MaskUse use;
+    if (budget != nullptr) {
+      use = budget->Fit(mask, [] { return EveryBit(); });
+      pipeline::AddMask(*use, &mask);
+    }
+    Subtable& flows = flows_[mask];
+    flows.values.insert(pipeline::Masked(packet, mask));
+    flows.use = std::move(use);
     ++size_;
   }
   size_t flows() const { return size_; }
   size_t masks() const { return flows_.size(); }
 
  private:
-  using Values = absl::flat_hash_set<pipeline::Fields, FieldsHash>;
-  absl::flat_hash_map<pipeline::Fields, Values, FieldsHash> flows_;
+  struct Subtable {
+    absl::flat_hash_set<pipeline::Fields, FieldsHash> values;
+    pipeline::MaskUse use;
+  };
+  absl::flat_hash_map<pipeline::Fields, Subtable, FieldsHash> flows_;
   size_t size_ = 0;
 };
 

@@ -191,12 +191,13 @@ TEST_CASE("the budget holds, and masks in it stay sound") {
       FlowSimulator flows;
       size_t narrowed = 0;
       for (const Fields& packet : trace) {
-        flows.Packet(packet, nullptr, [&](const Fields& p, Fields* mask) {
+        Fields needed;
+        flows.Packet(packet, &budget, [&](const Fields& p, Fields* mask) {
           table.Lookup(p, mask);
-          const Fields needed = *mask;
-          budget.Fit(mask);
-          narrowed += !IsWithin(needed, *mask);
+          needed = *mask;
         });
+        const MaskUse again = budget.Fit(needed, [] { return sluice::testing::EveryBit(); });
+        narrowed += !IsWithin(needed, *again);
       }
       CHECK(narrowed == 0);
       CHECK(flows.masks() <= most + 1);
@@ -205,20 +206,64 @@ TEST_CASE("the budget holds, and masks in it stay sound") {
   }
 }
 
-TEST_CASE("a budget forgets masks that no flow has") {
-  MaskBudget budget({.masks = 4});
+TEST_CASE("a mask counts as long as somebody holds its use") {
+  auto budget = std::make_unique<MaskBudget>(MaskBudgetOptions{.masks = 4});
   Fields mask;
   MarkPrefix(kDimNwDst, 5, &mask);
-  const Fields other = mask;
-  budget.Fit(&mask);
-  budget.Adopt(mask);
-  CHECK(mask == other);
-  CHECK(budget.stats().masks == 1);
-  budget.Release(mask);
-  CHECK(budget.stats().masks == 1);
-  budget.Release(mask);
-  budget.Release(mask);
-  CHECK(budget.stats().masks == 0);
+  MaskUse one = budget->Fit(mask, [] { return Fields{}; });
+  CHECK(*one == mask);
+  MaskUse other = budget->Count(mask);
+  CHECK(budget->stats().masks == 1);
+  one.reset();
+  CHECK(budget->stats().masks == 1);
+  other.reset();
+  CHECK(budget->stats().masks == 0);
+  // A use that goes does not take with it what came in its place.
+  other = budget->Count(mask);
+  CHECK(budget->stats().masks == 1);
+  budget.reset();
+  CHECK(*other == mask);
+}
+
+TEST_CASE("a budget without megaflows gives every bit of the packet") {
+  MaskBudget budget({.exact = true});
+  Fields mask, all;
+  MarkPrefix(kDimNwDst, 5, &mask);
+  MarkPrefix(kDimNwDst, 32, &all);
+  MarkPrefix(kDimTpDst, 16, &all);
+  CHECK(*budget.Fit(mask, [&] { return all; }) == all);
+  CHECK(budget.stats().fits[static_cast<size_t>(MaskFit::kExact)] == 1);
+}
+
+TEST_CASE("the fuller the budget, the coarser the masks") {
+  MaskBudget budget({.masks = 16, .reuse_bits = 0});
+  std::vector<MaskUse> uses;
+  Fields all;
+  MarkPrefix(kDimNwSrc, 32, &all);
+  MarkPrefix(kDimNwDst, 32, &all);
+  const auto fit = [&](unsigned source, unsigned destination) {
+    Fields mask;
+    MarkPrefix(kDimNwSrc, source, &mask);
+    MarkPrefix(kDimNwDst, destination, &mask);
+    uses.push_back(budget.Fit(mask, [&] { return all; }));
+    CHECK(IsWithin(mask, *uses.back()));
+    return std::pair(PrefixLength(*uses.back(), kDimNwSrc), PrefixLength(*uses.back(), kDimNwDst));
+  };
+  using Lengths = std::pair<unsigned, unsigned>;
+  for (unsigned i = 1; i <= 8; ++i) CHECK(fit(i, 0) == Lengths(i, 0));
+  CHECK(fit(1, 0) == Lengths(1, 0));   // there already
+  CHECK(fit(9, 3) == Lengths(16, 8));  // half full
+  CHECK(fit(17, 3) == Lengths(24, 8));
+  CHECK(fit(17, 9) == Lengths(24, 16));
+  CHECK(fit(25, 9) == Lengths(32, 16));
+  CHECK(fit(3, 17) == Lengths(16, 32));  // three quarters
+  CHECK(fit(0, 1) == Lengths(0, 16));
+  CHECK(fit(0, 17) == Lengths(0, 32));  // seven eighths
+  CHECK(fit(1, 3) == Lengths(32, 32));
+  CHECK(budget.stats().masks == 16);
+  CHECK(fit(17, 17) == Lengths(32, 32));
+  using Fits = std::array<uint64_t, kMaskFits>;
+  CHECK(budget.stats().fits == Fits{9, 0, 6, 3, 0});
 }
 
 TEST_CASE("one rule on four fields: crafted packets yield few masks even without a budget") {

@@ -29,6 +29,7 @@ bridges:
     fdb:
       - {mac: 0a:00:00:00:00:01, vlan: 10, port: b}
       - {mac: 0a:00:00:00:00:01, port: br0}
+    masks: {budget: 128, reuse_bits: 8, megaflows: off, without: [prefix_tracking]}
     ports:
       - a
       - {name: b, vlan: 10, mac_limit: 3}
@@ -49,6 +50,10 @@ bridges:
   CHECK(bridge.name == "br0");
   CHECK(bridge.mac_aging == 1h);
   CHECK(bridge.mac_limit == 16);
+  CHECK(bridge.masks == pipeline::MaskOptions{
+                            .classifier = {.prefix_tracking = false},
+                            .budget = {.masks = 128, .reuse_bits = 8, .exact = true},
+                        });
   CHECK(bridge.ports == std::vector<port::PortSpec>{
                             {.name = "a"},
                             {.name = "b", .vlan = uint16_t{10}, .mac_limit = 3},
@@ -126,6 +131,11 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
       {"bridges: [{name: a, ports: [&x {name: b}, *x]}]",
        "f:1:39: bridges[0].ports[1].name: \"b\" is taken by bridges[0].ports[0].name: a device "
        "is one bridge or one port"},
+      {"bridges: [{name: a, masks: {megaflows: yes}}]",
+       "f:1:40: bridges[0].masks.megaflows: must be one of on, off, not \"yes\""},
+      {"bridges: [{name: a, masks: {without: [tries]}}]",
+       "f:1:39: bridges[0].masks.without[0]: must be one of priority_sorting, staged_lookup, "
+       "type_tracking, prefix_tracking, port_tracking, not \"tries\""},
       {"bridges: [{name: a, ports: [a]}]",
        "f:1:29: bridges[0].ports[0]: \"a\" is taken by bridges[0].name: a device is one bridge or "
        "one port"},

@@ -278,6 +278,27 @@ TEST_CASE("key fields: what a flow's mask lets through agrees in the bits that w
   CHECK(agreed > 20000);
 }
 
+TEST_CASE("key fields: bits of a mask give the mask again, and are those that were read") {
+  Random random(3);
+  for (int i = 0; i < 50000; ++i) {
+    const Fields packet = RandomPacket(random);
+    const FlowKey key = KeyOfFields(packet);
+    const Fields exact = ExactBits(key);
+    Fields bits;
+    for (size_t n = random() % 4; n > 0; --n) {
+      const size_t word = random() % pipeline::kFieldWords;
+      SetWord(&bits, word, random() & random() & Word(exact, word));
+    }
+    const Fields seen = BitsOfMask(MaskOfFields(bits, key), key);
+    REQUIRE(Same(Sent(key, MaskOfFields(seen, key)), Sent(key, MaskOfFields(bits, key))));
+    REQUIRE(BitsOfMask(MaskOfFields(seen, key), key) == seen);
+    REQUIRE(pipeline::IsWithin(seen, exact));
+    REQUIRE(BitsOfMask(MaskOfFields(exact, key), key) == exact);
+    // As a dump tells it: what is zero is not there.
+    REQUIRE(BitsOfMask(Sent(key, MaskOfFields(bits, key)), key) == seen);
+  }
+}
+
 TEST_CASE("key fields: the kernel's masks for what rules read") {
   struct Case {
     std::string_view key, read, mask;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "agent/translate/key_fields.h"
+#include "agent/translate/mask_fit.h"
 #include "agent/translate/slow_path.h"
 #include "agent/translate/translate.h"
 #include "agent/translate/user_data.h"
@@ -52,7 +53,9 @@ class Lab {
     groups.push_back({.id = 99});
     REQUIRE_OK(pipeline_.Replace(made.parts.rules, groups, 0));
   }
-  Translation Translate(const Fields& packet, bool slow_path = false) {
+  // Of fields, or of a key.
+  template <typename Packet>
+  Translation Translate(const Packet& packet, bool slow_path = false) {
     Translation translation;
     pipeline::Versions::Reader reader(&pipeline_.versions());
     const pipeline::Versions::Snapshot snapshot(&reader);
@@ -366,6 +369,43 @@ TEST_CASE("translation: groups that hash fields, and popped labels, are sound") 
     }
   }
   CHECK(siblings > 10000);
+}
+
+TEST_CASE("translation: masks that a full budget narrowed are sound, and few") {
+  int siblings = 0;
+  std::array<uint64_t, pipeline::kMaskFits> fits{};
+  for (uint64_t seed = 2000; seed < 2060; ++seed) {
+    Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls})});
+    pipeline::MaskBudget budget({.masks = seed % 16, .exact = seed % 16 == 15});
+    std::vector<pipeline::MaskUse> flows;
+    Random random(seed);
+    for (int i = 0; i < 100; ++i) {
+      const Fields packet = lab.made.Packet(&random);
+      CAPTURE(seed, i);
+      const ovs::FlowKey key = KeyOfFields(packet);
+      Translation translation = lab.Translate(key);
+      const ovs::FlowKey needed = translation.mask;
+      flows.push_back(FitMask(key, &budget, &translation));
+      const Fields& bits = *flows.back();
+      CHECK(ovs::IsWithin(needed, translation.mask));
+      // The kernel's mask is the one that was counted.
+      CHECK(BitsOfMask(translation.mask, key) == bits);
+      Fields mask = translation.read;
+      pipeline::AddMask(bits, &mask);
+      for (int s = 0; s < 4; ++s) {
+        const Fields other = lab.made.Sibling(packet, mask, &random);
+        if (!pipeline::MatchesUnder(packet, other, mask)) continue;
+        ++siblings;
+        CheckSame(lab.Translate(other), translation);
+      }
+    }
+    const pipeline::MaskBudget::Stats stats = budget.stats();
+    for (size_t i = 0; i < fits.size(); ++i) fits[i] += stats.fits[i];
+    // One more for each kind of packet that has an exact mask of its own.
+    CHECK((seed % 16 == 0 || stats.masks <= seed % 16 + 40));
+  }
+  for (const uint64_t fit : fits) CHECK(fit > 0);
+  CHECK(siblings > 5000);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/pipeline/classifier/mask_options.h"
 #include "agent/pipeline/classifier/pruning.h"
 #include "agent/pipeline/classifier/subtable.h"
 #include "agent/pipeline/classifier/subtable_order.h"
@@ -41,19 +42,6 @@
 #include "agent/pipeline/versions.h"
 
 namespace sluice::pipeline {
-
-struct ClassifierOptions {
-  // Leave out subtables that cannot have a rule above what is found already.
-  bool priority_sorting = true;
-  // Give up a subtable at the first stage in which no rule of it agrees with the packet.
-  bool staged_lookup = true;
-  // Rule out subtables by Ethernet type and protocol, addresses, and ports.
-  bool type_tracking = true;
-  bool prefix_tracking = true;
-  bool port_tracking = true;
-
-  static constexpr ClassifierOptions None() { return {false, false, false, false, false}; }
-};
 
 // Classifier without the type of its rules.
 class RuleIndex : private Versioned {

@@ -2,13 +2,26 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
+#include <mutex>
 
+#include "absl/container/flat_hash_map.h"
 #include "agent/pipeline/classifier/dimension.h"
 #include "agent/pipeline/classifier/hash_tables.h"
 
 namespace sluice::pipeline {
 
 namespace {
+
+constexpr unsigned kHoweverMany = std::numeric_limits<unsigned>::max();
+
+struct FieldsHash {
+  size_t operator()(const Fields& mask) const {
+    Hasher hasher;
+    for (size_t i = 0; i < kFieldWords; ++i) hasher.Add(Word(mask, i));
+    return hasher.hash();
+  }
+};
 
 // How many bits `wide` has that `narrow` lacks.
 unsigned ExtraBits(const Fields& narrow, const Fields& wide) {
@@ -35,66 +48,130 @@ void RoundPrefixes(unsigned step, Fields* mask) {
   }
 }
 
-size_t MaskBudget::Hash::operator()(const Fields& mask) const {
-  Hasher hasher;
-  for (size_t i = 0; i < kFieldWords; ++i) hasher.Add(Word(mask, i));
-  return hasher.hash();
+std::string_view ToString(MaskFit fit) {
+  constexpr std::array<std::string_view, kMaskFits> kNames = {"free", "reused", "rounded", "whole",
+                                                              "exact"};
+  return kNames[static_cast<size_t>(fit)];
 }
 
-// The mask in use that needs the fewest bits more, if these are few enough.
-const Fields* MaskBudget::Wider(const Fields& mask) const {
+// Lives as long as the budget or any use.
+struct MaskBudget::State : std::enable_shared_from_this<MaskBudget::State> {
+  // `id` tells whether the entry is still that of a use that goes.
+  struct Entry {
+    std::weak_ptr<const Fields> use;
+    const Fields* id = nullptr;
+  };
+  using Exact = absl::FunctionRef<Fields()>;
+
+  // Adds bits to `mask`.
+  MaskFit Choose(Exact exact, Fields* mask) const;
+  const Fields* Wider(const Fields& mask, const Fields& exact, unsigned bits) const;
+  // The use of exactly this mask, made when there is none.
+  MaskUse Take(const Fields& mask);
+  void Drop(const Fields* mask);
+
+  // Of the standard library, as ThreadSanitizer sees its locks. Guards what follows. The functions
+  // above want it held, but for Drop().
+  mutable std::mutex mutex;
+  MaskBudgetOptions options;
+  absl::flat_hash_map<Fields, Entry, FieldsHash> uses;
+  Stats stats;
+};
+
+// The mask in use that needs the fewest bits more, if these are few enough, and all of them such as
+// the packet has.
+const Fields* MaskBudget::State::Wider(const Fields& mask, const Fields& exact,
+                                       unsigned bits) const {
   const Fields* best = nullptr;
-  unsigned fewest = options_.reuse_bits + 1;
-  for (const auto& [used, flows] : uses_) {
-    if (!IsWithin(mask, used)) continue;
+  unsigned fewest = bits;
+  for (const auto& [used, entry] : uses) {
+    if (!IsWithin(mask, used) || !IsWithin(used, exact)) continue;
     const unsigned extra = ExtraBits(mask, used);
-    if (extra >= fewest) continue;
+    if (extra > fewest || (best != nullptr && extra == fewest)) continue;
     fewest = extra;
     best = &used;
   }
   return best;
 }
 
-MaskFit MaskBudget::Choose(Fields* mask) const {
-  if (options_.masks == 0 || uses_.contains(*mask)) return MaskFit::kFree;
-  const size_t used = uses_.size(), budget = options_.masks;
-  if (used < budget / 2) return MaskFit::kFree;
-  if (const Fields* wider = Wider(*mask)) {
+MaskFit MaskBudget::State::Choose(Exact exact, Fields* mask) const {
+  if (options.exact) {
+    AddMask(exact(), mask);
+    return MaskFit::kExact;
+  }
+  const size_t used = uses.size(), budget = options.masks;
+  if (budget == 0 || used < budget / 2 || uses.contains(*mask)) return MaskFit::kFree;
+  Fields all = exact();
+  AddMask(*mask, &all);
+  if (const Fields* wider = Wider(*mask, all, options.reuse_bits)) {
     *mask = *wider;
     return MaskFit::kReused;
   }
-  const bool nearly = used >= budget / 8 * 7;
-  RoundPrefixes(nearly ? 128 : used >= budget / 4 * 3 ? 16 : 8, mask);
-  if (uses_.contains(*mask) || used < budget) return nearly ? MaskFit::kWhole : MaskFit::kRounded;
-  for (size_t i = 0; i < kFieldWords; ++i) SetWord(mask, i, ~uint64_t{0});
+  const bool nearly = used >= budget - budget / 8;
+  RoundPrefixes(nearly ? 128 : used >= budget - budget / 4 ? 16 : 8, mask);
+  *mask = Masked(*mask, all);
+  if (used < budget || uses.contains(*mask)) return nearly ? MaskFit::kWhole : MaskFit::kRounded;
+  const Fields* wider = Wider(*mask, all, kHoweverMany);
+  *mask = wider != nullptr ? *wider : all;
   return MaskFit::kExact;
 }
 
-MaskFit MaskBudget::Fit(Fields* mask) {
-  const absl::MutexLock lock(&mutex_);
-  const Fields before = *mask;
-  const MaskFit fit = Choose(mask);
-  ++uses_[*mask];
-  ++stats_.fits[static_cast<size_t>(fit)];
-  stats_.bits_added += ExtraBits(before, *mask);
-  return fit;
+MaskUse MaskBudget::State::Take(const Fields& mask) {
+  Entry& entry = uses[mask];
+  if (MaskUse use = entry.use.lock()) return use;
+  const auto* made = new Fields(mask);
+  MaskUse use(made, [state = shared_from_this()](const Fields* gone) { state->Drop(gone); });
+  entry = {use, made};
+  return use;
 }
 
-void MaskBudget::Release(const Fields& mask) {
-  const absl::MutexLock lock(&mutex_);
-  const auto it = uses_.find(mask);
-  if (it != uses_.end() && --it->second == 0) uses_.erase(it);
+void MaskBudget::State::Drop(const Fields* mask) {
+  {
+    const std::lock_guard lock(mutex);
+    const auto it = uses.find(*mask);
+    if (it != uses.end() && it->second.id == mask) uses.erase(it);
+  }
+  delete mask;
 }
 
-void MaskBudget::Adopt(const Fields& mask) {
-  const absl::MutexLock lock(&mutex_);
-  ++uses_[mask];
+MaskBudget::MaskBudget(MaskBudgetOptions options) : state_(std::make_shared<State>()) {
+  set_options(options);
+}
+
+void MaskBudget::set_options(const MaskBudgetOptions& options) {
+  const std::lock_guard lock(state_->mutex);
+  state_->options = options;
+}
+
+MaskBudgetOptions MaskBudget::options() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->options;
+}
+
+MaskUse MaskBudget::Fit(const Fields& mask, absl::FunctionRef<Fields()> exact) {
+  const std::lock_guard lock(state_->mutex);
+  Fields fitted = mask;
+  const MaskFit fit = state_->Choose(exact, &fitted);
+  ++state_->stats.fits[static_cast<size_t>(fit)];
+  state_->stats.bits_added += ExtraBits(mask, fitted);
+  return state_->Take(fitted);
+}
+
+MaskUse MaskBudget::Count(const Fields& mask) {
+  const std::lock_guard lock(state_->mutex);
+  return state_->Take(mask);
+}
+
+bool MaskBudget::IsCrowded() const {
+  const std::lock_guard lock(state_->mutex);
+  const size_t budget = state_->options.masks;
+  return budget != 0 && state_->uses.size() >= budget / 2;
 }
 
 MaskBudget::Stats MaskBudget::stats() const {
-  const absl::MutexLock lock(&mutex_);
-  Stats stats = stats_;
-  stats.masks = uses_.size();
+  const std::lock_guard lock(state_->mutex);
+  Stats stats = state_->stats;
+  stats.masks = state_->uses.size();
   return stats;
 }
 

@@ -6,39 +6,38 @@
 // few: more bits are always sound, and cost some flows. The fuller the budget, the coarser:
 //
 //   free      the mask as it is
-//   reuse     from half the budget on: an installed mask that has all its bits and few more
+//   reused    from half the budget on: an installed mask that has all its bits and few more
 //   rounded   else prefixes and ports rounded up to steps of 8 bits, from three quarters on of 16
 //   whole     from seven eighths on: each address and port that is read at all is read whole
-//   exact     beyond the budget: every bit; so there is at most one mask more than the budget
+//   exact     beyond the budget: an installed mask with all its bits and however many more, else
+//             every bit; so there is one mask beyond the budget at most for each kind of packet
 //
-// A mask counts while flows have it: each Fit() is a use, to be given back by Release() with what
-// Fit() made of it. Thread-safe. A later translation may need fewer bits than a flow has: compare
-// with IsWithin(), not for equality.
+// A mask counts as long as somebody holds its MaskUse: a flow has one. A later translation may need
+// fewer bits than a flow has: compare with IsWithin(), not for equality. Thread-safe; a MaskUse may
+// outlive the budget.
 //
-//   budget.Fit(&mask);          // before the flow is put
-//   budget.Release(mask);       // after it was deleted
+//   const MaskUse use = budget.Fit(bits, [&] { return all_bits_that_such_a_packet_has; });
+//   flow.mask = bits with *use added; flow.mask_use = use;
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <string_view>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/functional/function_ref.h"
+#include "agent/pipeline/classifier/mask_options.h"
 #include "agent/pipeline/fields.h"
 
 namespace sluice::pipeline {
 
-struct MaskBudgetOptions {
-  size_t masks = 64;  // 0: no limit, and masks stay as they are
-  // How many bits more a mask may have to be used instead of a new one.
-  unsigned reuse_bits = 24;
-};
-
 enum class MaskFit : uint8_t { kFree, kReused, kRounded, kWhole, kExact };
 inline constexpr size_t kMaskFits = 5;
+std::string_view ToString(MaskFit fit);
+
+// A mask in use. Never null when it comes from a MaskBudget.
+using MaskUse = std::shared_ptr<const Fields>;
 
 class MaskBudget {
  public:
@@ -48,26 +47,24 @@ class MaskBudget {
     uint64_t bits_added = 0;                 // to all masks together
   };
 
-  explicit MaskBudget(MaskBudgetOptions options = {}) : options_(options) {}
+  explicit MaskBudget(MaskBudgetOptions options = {});
 
-  MaskFit Fit(Fields* mask) ABSL_LOCKS_EXCLUDED(mutex_);
-  // A mask that was not given by Fit() is ignored.
-  void Release(const Fields& mask) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Counts a flow that was there before: an adopted one.
-  void Adopt(const Fields& mask) ABSL_LOCKS_EXCLUDED(mutex_);
-  Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // For masks from now on; those in use stay.
+  void set_options(const MaskBudgetOptions& options);
+  MaskBudgetOptions options() const;
+
+  // A mask with all bits of `mask`, and perhaps some more of those that `exact` gives, which is
+  // asked only when bits are to be added.
+  MaskUse Fit(const Fields& mask, absl::FunctionRef<Fields()> exact);
+  // Counts a mask as it is: of an adopted flow.
+  MaskUse Count(const Fields& mask);
+  // Whether half the budget or more is used: from here on bits are added.
+  bool IsCrowded() const;
+  Stats stats() const;
 
  private:
-  struct Hash {
-    size_t operator()(const Fields& mask) const;
-  };
-  MaskFit Choose(Fields* mask) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  const Fields* Wider(const Fields& mask) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  const MaskBudgetOptions options_;
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<Fields, size_t, Hash> uses_ ABSL_GUARDED_BY(mutex_);
-  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  struct State;  // shared with every use
+  std::shared_ptr<State> state_;
 };
 
 // Rounds every prefix that a mask has of an address or port up to a multiple of `step` bits; ports

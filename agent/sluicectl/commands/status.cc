@@ -22,8 +22,9 @@ void AppendBridge(const v1::Bridge& bridge, std::string* out) {
                     stats.lost(), "; flows ", stats.flows(), ", masks ", stats.masks(), "\n");
   }
   absl::StrAppend(out, "  flows kept: ", bridge.flows().flows(), " of at most ",
-                  bridge.flows().limit(), "; addresses: ", bridge.macs(), " of at most ",
-                  bridge.mac_limit(), "\n");
+                  bridge.flows().limit(), "; masks: ", bridge.flows().masks(),
+                  BudgetText(bridge.flows().mask_budget()), "; addresses: ", bridge.macs(),
+                  " of at most ", bridge.mac_limit(), "\n");
   Table table;
   for (const v1::Port& port : bridge.ports()) {
     const bool numbered = port.state() == "up" || port.state() == "unmanaged";

@@ -1,0 +1,19 @@
+#include "agent/translate/mask_fit.h"
+
+#include "agent/translate/key_fields.h"
+
+namespace sluice::translate {
+
+pipeline::MaskUse FitMask(const ovs::FlowKey& key, pipeline::MaskBudget* budget,
+                          Translation* translation) {
+  const Fields bits = BitsOfMask(translation->mask, key);
+  pipeline::MaskUse use = budget->Fit(bits, [&] { return ExactBits(key); });
+  if (*use == bits) return use;
+  // Whatever the budget chose, all that was read stays.
+  Fields wanted = translation->read;
+  pipeline::AddMask(*use, &wanted);
+  translation->mask = MaskOfFields(wanted, key);
+  return use;
+}
+
+}  // namespace sluice::translate
