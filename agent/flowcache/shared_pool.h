@@ -5,7 +5,7 @@
 // shared_ptr: different handles may be used by different threads at once.
 //
 //   SharedPool<MaskBytes> pool;
-//   SharedPool<MaskBytes>::Handle mask = pool.Intern(base::ByteView(bytes));
+//   SharedPool<MaskBytes>::Handle mask = pool.Intern({bytes, &use});
 //   pool.size();                                       // how many distinct ones there are
 //
 // `T` is made from a `T::View`, gives one with view(), and views are compared and hashed.
