@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/mac_table.h"
+#include "agent/bridge/packet_ins.h"
 #include "agent/pipeline/classifier/mask_budget.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
@@ -92,6 +93,11 @@ class Bridge final : public translate::MacLookup {
   absl::Status RemoveMac(uint16_t vlan, const base::Mac& mac);
   const MacTable& macs() const { return macs_; }
 
+  // Whoever listens to packets that rules send to user space. Flows send them up only while
+  // somebody does: the generation is raised when that changes.
+  PacketIns& packet_ins() { return packet_ins_; }
+  const PacketIns& packet_ins() const { return packet_ins_; }
+
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override;
   bool IsStatic(uint16_t vlan, const base::Mac& mac) const override;
 
@@ -120,6 +126,7 @@ class Bridge final : public translate::MacLookup {
   std::atomic<uint64_t> generation_{1}, switch_generation_{1}, masks_generation_{0};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
+  PacketIns packet_ins_{[this] { BumpGeneration(); }};  // last: it calls the rest
 };
 
 // What one thread sees of a bridge for a while. Not thread-safe; keep it short, as rules that were
@@ -129,6 +136,7 @@ class Sight {
   explicit Sight(const Bridge* bridge)
       : bridge_(bridge),
         generation_(bridge->generation()),  // first: what follows may only be newer
+        packet_ins_(bridge->packet_ins().wanted()),
         ports_(bridge->ports()),
         reader_(&bridge->pipeline().versions()),
         snapshot_(&reader_) {}
@@ -138,12 +146,19 @@ class Sight {
   uint64_t generation() const { return generation_; }
   pipeline::Version version() const { return snapshot_.version(); }
   translate::View view(translate::Observer* observer = nullptr) const {
-    return {bridge_->pipeline(), version(), *ports_, *bridge_, bridge_->abilities(), observer};
+    return {.pipeline = bridge_->pipeline(),
+            .version = version(),
+            .ports = *ports_,
+            .macs = *bridge_,
+            .kernel = bridge_->abilities(),
+            .observer = observer,
+            .packet_ins = packet_ins_};
   }
 
  private:
   const Bridge* bridge_;
   uint64_t generation_;
+  bool packet_ins_;
   std::shared_ptr<const pipeline::PortTable> ports_;
   pipeline::Versions::Reader reader_;
   pipeline::Versions::Snapshot snapshot_;

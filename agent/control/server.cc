@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "agent/control/sluice.grpc.pb.h"
@@ -23,6 +25,8 @@ namespace {
 constexpr int kMaxRequestBytes = 64 << 20;
 constexpr size_t kMaxBufferedBytes = 256 << 20;
 constexpr int kMaxThreads = 8;
+// Streams that are served at once: each takes a thread.
+constexpr int kMaxStreams = 4;
 
 absl::Status MakeFolderOf(const std::string& path) {
   const std::string folder = path.substr(0, path.rfind('/'));
@@ -41,6 +45,29 @@ absl::StatusOr<base::UniqueFd> Lock(const std::string& path) {
       absl::StrCat("another sluiced serves ", path,
                    ": stop it, or give this one another path with control.socket"));
 }
+
+}  // namespace
+
+namespace {
+
+class GrpcPacketInStream final : public PacketInStream {
+ public:
+  GrpcPacketInStream(grpc::ServerContext* context, grpc::ServerWriter<v1::PacketIn>* writer,
+                     const std::atomic<bool>* stopping)
+      : context_(context), writer_(writer), stopping_(stopping) {}
+
+  bool Begin() override {
+    writer_->SendInitialMetadata();
+    return IsOpen();
+  }
+  bool IsOpen() const override { return !context_->IsCancelled() && !*stopping_; }
+  bool Send(const v1::PacketIn& packet) override { return writer_->Write(packet); }
+
+ private:
+  grpc::ServerContext* const context_;
+  grpc::ServerWriter<v1::PacketIn>* const writer_;
+  const std::atomic<bool>* const stopping_;
+};
 
 }  // namespace
 
@@ -115,19 +142,37 @@ class Server::Service final : public v1::Sluice::Service {
                          v1::GetConfigResponse* response) override {
     return Answer(source_->GetConfig(), response);
   }
+  grpc::Status WatchPacketIns(grpc::ServerContext* context,
+                              const v1::WatchPacketInsRequest* request,
+                              grpc::ServerWriter<v1::PacketIn>* writer) override {
+    requests_.Add();
+    const absl::Cleanup leave = [this] { --streams_; };
+    if (++streams_ > kMaxStreams)
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+              absl::StrCat("sluiced serves ", kMaxStreams, " streams already: end one of them")};
+    GrpcPacketInStream stream(context, writer, &stopping_);
+    return ToGrpc(source_->WatchPacketIns(*request, &stream));
+  }
+
+  // Ends all streams.
+  void Stop() { stopping_ = true; }
 
  private:
   template <typename Response>
   grpc::Status Answer(absl::StatusOr<Response> answer, Response* response) {
     requests_.Add();
-    if (!answer.ok())
-      return {static_cast<grpc::StatusCode>(answer.status().code()),
-              std::string(answer.status().message())};
+    if (!answer.ok()) return ToGrpc(answer.status());
     *response = *std::move(answer);
     return grpc::Status::OK;
   }
 
+  static grpc::Status ToGrpc(const absl::Status& status) {
+    return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+  }
+
   Source* const source_;
+  std::atomic<int> streams_{0};
+  std::atomic<bool> stopping_{false};
   base::Counter& requests_ =
       base::Counters::Get("control_requests", "Requests to the local API that were answered.");
 };
@@ -166,6 +211,7 @@ absl::Status Server::Listen() {
 
 Server::~Server() {
   if (server_ == nullptr) return;
+  service_->Stop();
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   unlink(path_.c_str());
 }

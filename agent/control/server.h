@@ -21,6 +21,16 @@ class Server;
 
 namespace sluice::control {
 
+// One listener to a stream. Used by the thread that serves it.
+class PacketInStream {
+ public:
+  virtual ~PacketInStream() = default;
+  // Tells the listener that it has begun. False when it has gone.
+  virtual bool Begin() = 0;
+  virtual bool IsOpen() const = 0;
+  virtual bool Send(const v1::PacketIn& packet) = 0;
+};
+
 // Answers what the API is asked. Called by any of the server's threads.
 class Source {
  public:
@@ -41,6 +51,9 @@ class Source {
   virtual absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request) = 0;
   virtual absl::StatusOr<v1::ApplyResponse> Edit(const v1::EditRequest& request) = 0;
   virtual absl::StatusOr<v1::GetConfigResponse> GetConfig() = 0;
+  // Returns when the stream has ended.
+  virtual absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
+                                      PacketInStream* stream) = 0;
 };
 
 class Server {

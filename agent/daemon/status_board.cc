@@ -1,10 +1,14 @@
 #include "agent/daemon/status_board.h"
 
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/daemon/fdb_requests.h"
 #include "agent/daemon/mask_requests.h"
+#include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
+#include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
 
@@ -63,12 +67,30 @@ v1::GetHealthResponse StatusBoard::Health() {
   return out;
 }
 
+void StatusBoard::FillCounted(v1::GetStatusResponse* out) {
+  std::map<std::string, uint64_t, std::less<>> counters;
+  for (base::CounterReading& reading : base::Counters::Read())
+    counters.emplace(std::move(reading.name), reading.value);
+  v1::SlowPathStats* slow_path = out->mutable_slow_path();
+  slow_path->set_packets(counters["slow_path_packets"]);
+  slow_path->set_executes(counters["slow_path_executes"]);
+  slow_path->set_dropped(counters["slow_path_too_short"] + counters["slow_path_unsupported"] +
+                         counters["slow_path_too_many"] + counters["slow_path_dropped"]);
+  v1::PacketInStats* packet_ins = out->mutable_packet_ins();
+  packet_ins->set_packets(counters["packet_ins"]);
+  packet_ins->set_missed(counters["packet_ins_missed"]);
+  for (const BridgePosting& posting : *bridges())
+    packet_ins->set_listeners(packet_ins->listeners() +
+                              static_cast<uint32_t>(posting.bridge->packet_ins().listeners()));
+}
+
 v1::GetStatusResponse StatusBoard::Status() {
   v1::GetStatusResponse out;
   out.set_version(SLUICE_VERSION);
   out.set_uptime_ms(clock_->Now() - started_);
   out.set_dispatch_mode(std::string(upcall::ToString(mode_)));
   out.set_revalidator_rounds(revalidator_->rounds());
+  FillCounted(&out);
   for (const upcall::HandlerStats& stats : handlers_->stats()) {
     v1::Handler* handler = out.add_handlers();
     handler->set_upcalls(stats.upcalls);
@@ -171,7 +193,7 @@ absl::Status StatusBoard::WaitForRevalidation() {
     absl::SleepFor(kPause);
   }
   return absl::DeadlineExceededError(
-      "the rules have changed, but flows were not looked at again for 30 seconds");
+      "it is done, but flows were not looked at again for 30 seconds");
 }
 
 absl::StatusOr<v1::DumpRulesResponse> StatusBoard::DumpRules(const v1::DumpRulesRequest& request) {
@@ -182,6 +204,17 @@ absl::StatusOr<v1::DumpRulesResponse> StatusBoard::DumpRules(const v1::DumpRules
 absl::StatusOr<v1::DiffRulesResponse> StatusBoard::DiffRules(const v1::DiffRulesRequest& request) {
   SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
   return daemon::DiffRules(request, *bridge);
+}
+
+absl::Status StatusBoard::WatchPacketIns(const v1::WatchPacketInsRequest& request,
+                                         control::PacketInStream* stream) {
+  SLUICE_ASSIGN_OR_RETURN(const std::shared_ptr<bridge::Bridge> bridge, Find(request.bridge()));
+  const auto there = [&] {
+    const auto now = Find(request.bridge());
+    return now.ok() && *now == bridge;
+  };
+  return StreamPacketIns(
+      request, bridge.get(), [this] { return WaitForRevalidation(); }, there, stream);
 }
 
 absl::StatusOr<v1::TraceResponse> StatusBoard::Trace(const v1::TraceRequest& request) {

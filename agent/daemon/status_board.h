@@ -70,11 +70,14 @@ class StatusBoard final : public control::Source {
   }
   absl::StatusOr<v1::GetConfigResponse> GetConfig() override { return keeper_->GetConfig(); }
   absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) override;
+  absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
+                              control::PacketInStream* stream) override;
 
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
   absl::StatusOr<std::shared_ptr<bridge::Bridge>> Find(const std::string& name) const;
   absl::Status WaitForRevalidation();
+  void FillCounted(v1::GetStatusResponse* out);
   void FillDatapath(int dp_ifindex, v1::Bridge* out);
 
   const upcall::HandlerPool* const handlers_;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "agent/pipeline/action_table.h"
+#include "agent/pipeline/action_text.h"
 #include "agent/pipeline/field_text.h"
 
 namespace sluice::pipeline::rows {
@@ -226,7 +227,7 @@ void FormatController(const Action& action, const PortNames*, std::string* out) 
     return absl::StrAppend(out, "CONTROLLER:", controller.max_len);
   out->append("controller(");
   if (controller.reason != PacketInReason::kAction) {
-    absl::StrAppend(out, "reason=", ToAbsl(kReasons[static_cast<size_t>(controller.reason)]), ",");
+    absl::StrAppend(out, "reason=", ToAbsl(ToString(controller.reason)), ",");
   }
   if (controller.max_len != 0xffff) absl::StrAppend(out, "max_len=", controller.max_len, ",");
   if (controller.id != 0) absl::StrAppend(out, "id=", controller.id, ",");
@@ -271,3 +272,12 @@ void FormatSample(const Action& action, const PortNames* ports, std::string* out
 }
 
 }  // namespace sluice::pipeline::rows
+
+namespace sluice::pipeline {
+
+std::string_view ToString(PacketInReason reason) {
+  const auto i = static_cast<size_t>(reason);
+  return i < rows::kReasons.size() ? rows::kReasons[i] : "unknown";
+}
+
+}  // namespace sluice::pipeline

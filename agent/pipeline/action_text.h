@@ -34,4 +34,7 @@ absl::StatusOr<ActionList> ParseActions(std::string_view text, const ActionOptio
 void AppendActions(ActionSpan actions, const PortNames* ports, std::string* out);
 std::string ToString(ActionSpan actions, const PortNames* ports = nullptr);
 
+// "invalid_ttl"
+std::string_view ToString(PacketInReason reason);
+
 }  // namespace sluice::pipeline

@@ -28,6 +28,7 @@ Examples:
   sluicectl masks              masks in use, their budget, what was done to keep it
   sluicectl masks br0 --budget 32 --off prefix_tracking --wait
   sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'
+  sluicectl packet-ins br0 --hex   packets that rules send to the controller, as they come
 
 Exit status: 0, 1 when sluiced refused or does not answer, 2 for wrong usage,
 3 when `status` found sluiced degraded. `rules BRIDGE diff` as diff(1): 1 when they
@@ -35,9 +36,9 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddBridge, AddPort,
-                                    AddApply,  AddConfig,   AddFdb,    AddRules,
-                                    AddGroups, AddMasks,    AddTrace,  AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters,  AddBridge,    AddPort,   AddApply,
+                                    AddConfig, AddFdb,       AddRules,     AddGroups, AddMasks,
+                                    AddTrace,  AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

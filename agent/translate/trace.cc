@@ -74,12 +74,13 @@ std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::Por
   Writer writer(names, &out);
   Translator translator;
   Translation translation;
-  const View plain{view.pipeline, view.version, view.ports, view.macs, view.kernel};
-  translator.Translate(key, plain, &translation);
+  View watched = view;
+  watched.observer = nullptr;
+  translator.Translate(key, watched, &translation);
   // Once more, and told: to its end, also where the kernel cannot go.
   const bool slow = translation.verdict == Verdict::kSlowPath;
-  const View watched{view.pipeline, view.version, view.ports, view.macs,
-                     view.kernel,   &writer,      slow};
+  watched.observer = &writer;
+  watched.slow_path = slow;
   Translation whole;
   translator.Translate(key, watched, &whole);
   out.append("verdict: ").append(ToString(translation.verdict));

@@ -113,6 +113,8 @@ struct View {
   // For one packet, which we carry through ourselves (slow_path.h): the actions may set what the
   // kernel cannot, and the decision is none to be installed.
   bool slow_path = false;
+  // Whether somebody listens to what rules send to user space: if not, nothing is sent there.
+  bool packet_ins = true;
 };
 
 class Walk;

@@ -257,6 +257,7 @@ void Walk::SendToAll(uint32_t max_length) {
 }
 
 void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length) {
+  if (!view_->packet_ins) return Note("nobody listens: nothing is sent to user space");
   if (!CommitNow()) return;
   data.table = rule_ == nullptr ? 0 : rule_->rule.table;
   data.cookie = rule_ == nullptr ? 0 : rule_->rule.cookie;

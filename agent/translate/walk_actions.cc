@@ -87,6 +87,7 @@ void Walk::SetPriority(Be32 priority) { now_.state.WriteMember(&Fields::skb_prio
 
 void Walk::DoSample(const Action& action) {
   const auto sample = action.Get<pipeline::SampleAction>();
+  if (!view_->packet_ins) return Note("nobody listens: no sample is taken");
   if (!CommitNow()) return;
   const UserData data{.kind = UserDataKind::kSample,
                       .table = rule_ == nullptr ? uint8_t{0} : rule_->rule.table,

@@ -20,8 +20,6 @@ struct ForwarderCounters {
       "upcall_unknown_datapath", "Upcalls of datapaths that the agent does not serve: dropped.");
   base::Counter& foreign_action = base::Counters::Get(
       "upcall_foreign_actions", "Upcalls of userspace() actions that are not ours: ignored.");
-  base::Counter& packet_ins = base::Counters::Get(
-      "packet_ins", "Packets that rules sent to the controller, or whose TTL ran out.");
   base::Counter& bad_key = base::Counters::Get(
       "upcall_bad_keys", "Upcalls whose flow key could not be decoded: dropped.");
   base::Counter& unknown_attributes =
@@ -93,6 +91,7 @@ Forwarder::Forwarder(flowcache::Datapaths* datapaths, install::Installer install
 
 // The datapath of the upcall, with the ports as they are in this batch.
 Forwarder::View* Forwarder::Find(int dp_ifindex) {
+  if (views_.empty()) now_ = clock_->Now();
   for (View& view : views_)
     if (view.datapath->dp_ifindex == dp_ifindex) return &view;
   const auto datapaths = datapaths_->Get();
@@ -130,14 +129,25 @@ void Forwarder::Process(const ovs::Upcall& upcall) {
 void Forwarder::ProcessAction(const ovs::Upcall& upcall) {
   const auto data = translate::ReadUserData(upcall.userdata);
   if (!data) return Count().foreign_action.Add();
-  if (data->kind != UserDataKind::kSlowPath) return Count().packet_ins.Add();
+  if (data->kind != UserDataKind::kSlowPath) return PublishPacketIn(upcall, *data);
   View* view = nullptr;
   ovs::FlowKey key;
   if (Open(upcall, &view, &key)) TakeSlowPath(upcall, key, view);
 }
 
+void Forwarder::PublishPacketIn(const ovs::Upcall& upcall, const translate::UserData& data) {
+  View* view = Find(upcall.dp_ifindex);
+  if (view == nullptr) return Count().unknown_datapath.Add();
+  const base::ByteView user_data = upcall.userdata.subspan(sizeof(data));
+  view->datapath->bridge->packet_ins().Publish(
+      {.data = data,
+       .user_data = {user_data.begin(), user_data.end()},
+       .key = {upcall.key.begin(), upcall.key.end()},
+       .packet = {upcall.packet.begin(), upcall.packet.end()},
+       .length = upcall.length != 0 ? upcall.length : static_cast<uint32_t>(upcall.packet.size())});
+}
+
 bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) {
-  if (views_.empty()) now_ = clock_->Now();
   *view = Find(upcall.dp_ifindex);
   if (*view == nullptr) {
     Count().unknown_datapath.Add();

@@ -13,6 +13,7 @@
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/install/installer.h"
 #include "agent/translate/translate.h"
+#include "agent/translate/user_data.h"
 #include "agent/upcall/handler_pool.h"
 #include "netlink/base/clock.h"
 
@@ -38,6 +39,7 @@ class Forwarder final : public Processor {
   View* Find(int dp_ifindex);
   static void Refresh(View* view);
   void ProcessAction(const ovs::Upcall& upcall);
+  void PublishPacketIn(const ovs::Upcall& upcall, const translate::UserData& data);
   // The datapath and the key of the upcall; false, and counted, when there is none.
   bool Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key);
   void Decide(const ovs::FlowKey& key, bool slow_path, View* view);

@@ -27,6 +27,7 @@ void AddFdb(CLI::App* app, Session* session, Chosen* chosen);
 void AddRules(CLI::App* app, Session* session, Chosen* chosen);
 void AddGroups(CLI::App* app, Session* session, Chosen* chosen);
 void AddMasks(CLI::App* app, Session* session, Chosen* chosen);
+void AddPacketIns(CLI::App* app, Session* session, Chosen* chosen);
 void AddCompletion(CLI::App* app, Session* session, Chosen* chosen);
 void AddTrace(CLI::App* app, Session* session, Chosen* chosen);
 

@@ -48,6 +48,12 @@ std::string ToText(const v1::GetStatusResponse& status, const v1::GetHealthRespo
   absl::StrAppend(&out, "upcalls: ", upcalls, " (", status.dispatch_mode(), ", ",
                   status.handlers_size(), status.handlers_size() == 1 ? " handler" : " handlers",
                   "), overruns ", overruns, ", malformed ", malformed, "\n");
+  const v1::SlowPathStats& slow_path = status.slow_path();
+  absl::StrAppend(&out, "slow path: ", slow_path.packets(), " packets, executed ",
+                  slow_path.executes(), " times, dropped ", slow_path.dropped(),
+                  "; packet-ins: ", status.packet_ins().packets(), " to ",
+                  status.packet_ins().listeners(), " listeners, missed ",
+                  status.packet_ins().missed(), "\n");
   for (const v1::Bridge& bridge : status.bridges()) AppendBridge(bridge, &out);
   return out;
 }
