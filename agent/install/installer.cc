@@ -34,7 +34,8 @@ absl::StatusOr<Installer> Installer::Open() {
   return Installer(std::move(client), flow, packet);
 }
 
-void Installer::Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions) {
+bool Installer::Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions,
+                        uint64_t tag) {
   ovs::EncodeExecute(*packet_family_, upcall.dp_ifindex,
                      {.packet = packet,
                       .key = upcall.key,
@@ -42,7 +43,12 @@ void Installer::Execute(const ovs::Upcall& upcall, base::ByteView packet, base::
                       .mru = upcall.mru,
                       .hash = upcall.hash},
                      &request_);
-  if (!executes_.Add(request_)) Count().execute_errors.Add();
+  if (!executes_.Add(request_)) {
+    Count().execute_errors.Add();
+    return false;
+  }
+  execute_tags_.push_back(tag);
+  return true;
 }
 
 void Installer::Add(uint64_t tag) {
@@ -68,14 +74,18 @@ void Installer::Delete(int dp_ifindex, const ovs::FlowId& id, uint64_t tag) {
   Add(tag);
 }
 
-void Installer::Flush(absl::FunctionRef<void(uint64_t tag, int error)> on_error) {
+void Installer::Flush(absl::FunctionRef<void(uint64_t tag, int error)> on_error,
+                      absl::FunctionRef<void(uint64_t tag)> on_lost) {
   if (!executes_.empty()) {
     // What became of each is in the batch; a failure of the transport is told there too.
     (void)client_.Run(&executes_, socket::BatchMode::kErrorsOnly);
     Count().executed.Add(executes_.size());
     Count().execute_errors.Add(executes_.failed());
     Count().unknown.Add(executes_.unanswered());
+    for (size_t i = 0; executes_.failed() > 0 && i < executes_.size(); ++i)
+      if (executes_.error(i) > 0) on_lost(execute_tags_[i]);
     executes_.Clear();
+    execute_tags_.clear();
   }
   if (changes_.empty()) return;
   (void)client_.Run(&changes_, socket::BatchMode::kErrorsOnly);

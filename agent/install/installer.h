@@ -28,11 +28,13 @@ class Installer {
   static absl::StatusOr<Installer> Open();
 
   // Queue; the bytes are copied.
-  void Execute(const ovs::Upcall& upcall, base::ByteView actions) {
-    Execute(upcall, upcall.packet, actions);
+  // False when the packet cannot be executed, as it does not fit into a message: it is lost.
+  bool Execute(const ovs::Upcall& upcall, base::ByteView actions, uint64_t tag) {
+    return Execute(upcall, upcall.packet, actions, tag);
   }
   // The same of a packet whose bytes have changed since.
-  void Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions);
+  bool Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions,
+               uint64_t tag);
   void Put(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag);
   void Modify(int dp_ifindex, const ovs::FlowSpec& flow, uint64_t tag);
   void Delete(int dp_ifindex, const ovs::FlowId& id, uint64_t tag);
@@ -42,8 +44,10 @@ class Installer {
 
   // Sends everything. `on_error` is called for each put, modify or delete that failed, with a
   // positive errno, or 0 where it is unknown whether the kernel carried it out. Failed executes are
-  // only counted: the packet is gone.
-  void Flush(absl::FunctionRef<void(uint64_t tag, int error)> on_error);
+  // counted, and their tags told to `on_lost`: the packet is gone.
+  void Flush(
+      absl::FunctionRef<void(uint64_t tag, int error)> on_error,
+      absl::FunctionRef<void(uint64_t tag)> on_lost = [](uint64_t) {});
 
  private:
   Installer(socket::Client client, const socket::Family* flow, const socket::Family* packet)
@@ -57,6 +61,7 @@ class Installer {
   socket::Batch executes_;
   socket::Batch changes_;
   std::vector<uint64_t> tags_;  // of changes_
+  std::vector<uint64_t> execute_tags_;
 };
 
 }  // namespace sluice::install

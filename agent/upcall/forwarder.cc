@@ -9,6 +9,9 @@
 namespace sluice::upcall {
 namespace {
 
+// One of so many flows of a port under pressure is installed.
+constexpr unsigned kInstalledOfPressed = 8;
+
 using flowcache::AddResult;
 using flowcache::DatapathFlows;
 using translate::RewriteFault;
@@ -30,6 +33,9 @@ struct ForwarderCounters {
       "Flows not installed because ports or addresses changed during translation.");
   base::Counter& cache_full = base::Counters::Get(
       "flowcache_full", "Flows not installed because the flow limit was reached.");
+  base::Counter& not_installed = base::Counters::Get(
+      "upcall_not_installed",
+      "Flows not installed, packets executed only: their ports asked for more than they may.");
   base::Counter& there = base::Counters::Get(
       "flowcache_duplicates", "Upcalls of flows that were being installed: only executed.");
   base::Counter& put_exists = base::Counters::Get(
@@ -108,7 +114,8 @@ void Forwarder::Refresh(View* view) {
   view->sight = std::make_unique<const bridge::Sight>(view->datapath->bridge.get());
 }
 
-void Forwarder::Process(const ovs::Upcall& upcall) {
+void Forwarder::Process(const ovs::Upcall& upcall, const Ticket& ticket) {
+  ticket_ = ticket;
   if (upcall.kind != ovs::Upcall::Kind::kMiss) return ProcessAction(upcall);
   View* view = nullptr;
   ovs::FlowKey key;
@@ -118,9 +125,10 @@ void Forwarder::Process(const ovs::Upcall& upcall) {
   const bool slow_path = translation_.verdict == Verdict::kSlowPath;
   if (!slow_path) {
     Credit(upcall);
-    if (!translation_.actions.empty()) installer_.Execute(upcall, translation_.actions.bytes());
+    if (!translation_.actions.empty())
+      Execute(upcall, upcall.packet, translation_.actions.bytes());
   }
-  if (translation_.install) Install(upcall, key, *view);
+  if (translation_.install && MayInstall()) Install(upcall, key, *view);
   if (slow_path) TakeSlowPath(upcall, key, view);
 }
 
@@ -156,6 +164,7 @@ bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) 
   unknowns_.clear();
   if (ovs::DecodeFlowKey(upcall.key, key, &unknowns_)) {
     Count().bad_key.Add();
+    ticket_.account->Lost(Loss::kBadKey);
     return false;
   }
   if (!unknowns_.empty()) Count().unknown_attributes.Add(unknowns_.size());
@@ -165,6 +174,23 @@ bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) 
 void Forwarder::Credit(const ovs::Upcall& upcall) {
   for (const std::shared_ptr<pipeline::UseStats>& credit : translation_.credits)
     credit->Credit(1, upcall.packet.size(), now_);
+}
+
+void Forwarder::Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions) {
+  if (installer_.Execute(upcall, packet, actions, executed_.size())) {
+    executed_.push_back(ticket_.account);
+  } else {
+    ticket_.account->Lost(Loss::kExecute);
+  }
+}
+
+// A port that floods has most of its flows made in vain: of its flows one in so many is installed,
+// so that one that goes on for long is before long.
+bool Forwarder::MayInstall() {
+  if (!ticket_.pressed || ++pressed_ % kInstalledOfPressed == 0) return true;
+  Count().not_installed.Add();
+  ticket_.account->NotInstalled();
+  return false;
 }
 
 // Also when the rules would not send it here any more: then as they say now.
@@ -180,7 +206,7 @@ void Forwarder::TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key,
   const RewriteFault fault = translate::Replay(upcall.packet, key, translation_.actions.bytes(),
                                                [&](base::ByteView packet, base::ByteView actions) {
                                                  CountSlow().executes.Add();
-                                                 installer_.Execute(upcall, packet, actions);
+                                                 Execute(upcall, packet, actions);
                                                });
   switch (fault) {
     case RewriteFault::kNone:
@@ -242,7 +268,7 @@ void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, cons
 }
 
 void Forwarder::FinishBatch() {
-  installer_.Flush([this](uint64_t tag, int error) {
+  const auto on_error = [this](uint64_t tag, int error) {
     const Pending& put = pending_[tag];
     if (error == EEXIST || error == 0) {
       Count().put_exists.Add();
@@ -252,7 +278,10 @@ void Forwarder::FinishBatch() {
       Count().put_failed.Add();
       put.datapath->cache.Remove(put.ufid);
     }
-  });
+  };
+  const auto on_lost = [this](uint64_t tag) { executed_[tag]->Lost(Loss::kExecute); };
+  installer_.Flush(on_error, on_lost);
+  executed_.clear();
   pending_.clear();
   views_.clear();
 }

@@ -24,7 +24,7 @@ class Forwarder final : public Processor {
   Forwarder(flowcache::Datapaths* datapaths, install::Installer installer,
             const base::Clock* clock);
 
-  void Process(const ovs::Upcall& upcall) override;
+  void Process(const ovs::Upcall& upcall, const Ticket& ticket) override;
   void FinishBatch() override;
 
  private:
@@ -45,6 +45,8 @@ class Forwarder final : public Processor {
   void Decide(const ovs::FlowKey& key, bool slow_path, View* view);
   void Credit(const ovs::Upcall& upcall);
   void TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key, View* view);
+  void Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions);
+  bool MayInstall();
   void Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view);
 
   flowcache::Datapaths* const datapaths_;
@@ -52,7 +54,10 @@ class Forwarder final : public Processor {
   const base::Clock* const clock_;
   absl::InlinedVector<View, 4> views_;
   std::vector<Pending> pending_;
+  std::vector<PortAccount*> executed_;  // whose packets this batch executes
+  unsigned pressed_ = 0;                // flows that ports under pressure wanted
   // Of the upcall in hand; kept so that their memory is used again.
+  Ticket ticket_;
   base::MonotonicMs now_ = 0;
   translate::Translator translator_;
   translate::Translation translation_;

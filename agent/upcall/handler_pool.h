@@ -1,9 +1,13 @@
 // The threads that answer upcalls.
 //
-// Handlers share nothing: each has a socket, buffers and a processor of its own. A handler receives
-// a batch (recvmmsg), decodes each upcall in place and hands it to its processor, then lets that
-// finish the batch. Losses are counted: overruns of the socket, truncated and malformed messages.
-// A socket that fails is left alone for a while, longer each time, up to a second.
+// Each handler has a socket, buffers, a queue and a processor of its own; what they share are the
+// ports' accounts (port_ledger.h). A handler empties its socket into its queue (recvmmsg), takes
+// from there at most a batch, port by port in turn (fair_queue.h), hands each upcall to its
+// processor, lets that finish the batch, and looks at its socket again. So what a flooding port has
+// too much is dropped here, by port, and not by the kernel for want of room in a socket that all
+// ports share. Losses are counted: overruns of the socket, truncated and malformed messages, and
+// those of the queue. A socket that fails is left alone for a while, longer each time, up to a
+// second.
 //
 //   auto pool = HandlerPool::Create(options, [&](unsigned) { return MakeProcessor(); });
 //   Dispatch dispatch(mode, pool->pids(), PossibleCpus());
@@ -18,6 +22,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/upcall/fair_queue.h"
+#include "agent/upcall/port_ledger.h"
+#include "netlink/base/clock.h"
 #include "netlink/base/fd.h"
 #include "netlink/ovs/packet.h"
 #include "netlink/socket/receive_buffers.h"
@@ -25,20 +32,30 @@
 
 namespace sluice::upcall {
 
+// What comes with an upcall.
+struct Ticket {
+  PortAccount* account = nullptr;  // of the port that it came in on
+  // The port asks for more than it may have, and gets less than it asks for: do only what must be.
+  bool pressed = false;
+};
+
 // What a handler does with upcalls. Called by that handler's thread only.
 class Processor {
  public:
   virtual ~Processor() = default;
-  // The upcall is a view that holds until FinishBatch() has returned.
-  virtual void Process(const ovs::Upcall& upcall) = 0;
+  // The upcall is a view that holds until FinishBatch() has returned, as does `ticket.account`.
+  virtual void Process(const ovs::Upcall& upcall, const Ticket& ticket) = 0;
   virtual void FinishBatch() = 0;
 };
 
 struct HandlerOptions {
   unsigned handlers = 1;
   size_t receive_buffer_bytes = 4 << 20;
-  size_t batch = 32;                 // upcalls received at once
+  size_t batch = 32;                 // upcalls received at once, and served at once
   size_t message_bytes = 68 * 1024;  // the largest upcall: a packet of 64 KiB and its key
+  FairQueue::Options queue{};
+  PortAccount::Budget budget{};
+  const base::Clock* clock = nullptr;  // outlives the pool; without one, the system's
 };
 
 // Thread-safe reading of one handler's numbers.
@@ -47,6 +64,10 @@ struct HandlerStats {
   uint64_t batches = 0;
   uint64_t overruns = 0;
   uint64_t malformed = 0;
+  uint64_t truncated = 0;
+  uint64_t queued = 0;       // upcalls that wait now
+  uint64_t queued_most = 0;  // that ever waited
+  uint64_t ports = 0;        // that have upcalls waiting
 };
 
 class HandlerPool {
@@ -67,14 +88,21 @@ class HandlerPool {
 
   std::vector<uint32_t> pids() const;
   std::vector<HandlerStats> stats() const;
+  PortLedger& ledger() const { return *ledger_; }
 
  private:
   struct Handler;
   HandlerPool() = default;
   void Run(Handler* handler);
-  // False when the socket failed.
-  bool HandleBatch(Handler* handler);
+  // Empties the socket into the queue; false when the socket failed.
+  bool Drain(Handler* handler);
+  void Enqueue(Handler* handler, base::MonotonicMs now);
+  void ServeBatch(Handler* handler);
 
+  base::SystemClock system_clock_;
+  const base::Clock* clock_ = nullptr;
+  size_t batch_ = 0;
+  std::unique_ptr<PortLedger> ledger_;
   std::vector<std::unique_ptr<Handler>> handlers_;
   base::UniqueFd stop_;  // eventfd
 };

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 class Nothing final : public Processor {
  public:
-  void Process(const ovs::Upcall&) override {}
+  void Process(const ovs::Upcall&, const Ticket&) override {}
   void FinishBatch() override {}
 };
 
