@@ -156,6 +156,12 @@ class Server::Service final : public v1::Sluice::Service {
 
   // Ends all streams.
   void Stop() { stopping_ = true; }
+  grpc::Status GetUpcalls(grpc::ServerContext*, const v1::GetUpcallsRequest*,
+                          v1::GetUpcallsResponse* response) override {
+    requests_.Add();
+    *response = source_->Upcalls();
+    return grpc::Status::OK;
+  }
 
  private:
   template <typename Response>

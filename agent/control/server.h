@@ -54,6 +54,7 @@ class Source {
   // Returns when the stream has ended.
   virtual absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
                                       PacketInStream* stream) = 0;
+  virtual v1::GetUpcallsResponse Upcalls() = 0;
 };
 
 class Server {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <set>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
@@ -80,6 +81,8 @@ absl::Status Agent::StartEngine() {
   SLUICE_RETURN_IF_ERROR(StartHandlers());
   SLUICE_ASSIGN_OR_RETURN(kernel_, port::NetlinkPortKernel::Open(&*dispatch_));
   SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
+  overload_ = std::make_unique<Overload>(static_cast<uint64_t>(config_.upcalls.cut_off.count()),
+                                         &handlers_->ledger(), &*dispatch_, kernel_.get(), &clock_);
   board_ = std::make_unique<StatusBoard>(handlers_.get(), revalidator_.get(), dispatch_->mode(),
                                          std::move(client), this, &clock_);
   // Serving the socket is what keeps a second daemon out: before the kernel is touched.
@@ -113,6 +116,9 @@ absl::Status Agent::StartHandlers() {
   const unsigned cpus = upcall::PossibleCpus();
   upcall::HandlerOptions options;
   options.handlers = config_.handlers.value_or(std::min(cpus, kMaxAutoHandlers));
+  options.queue.port_limit = config_.upcalls.port_queue;
+  options.budget = {.rate = config_.upcalls.port_rate, .burst = config_.upcalls.port_burst};
+  options.clock = &clock_;
   std::vector<install::Installer> installers;
   for (unsigned i = 0; i < options.handlers; ++i) {
     SLUICE_ASSIGN_OR_RETURN(install::Installer installer, install::Installer::Open());
@@ -149,7 +155,21 @@ void Agent::PublishDatapaths() {
   datapaths_.Set(std::move(set));
 }
 
+// Ports that went, and those whose numbers others got, begin anew.
+void Agent::RetainAccounts() {
+  std::set<upcall::PortId> there;
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
+    const int dp_ifindex = bridge->ports().dp_ifindex();
+    there.insert({dp_ifindex, OVSP_LOCAL});
+    for (const port::PortStatus& port : bridge->ports().Status())
+      if (port.state == port::PortState::kUp || port.state == port::PortState::kUnmanaged)
+        there.insert({dp_ifindex, port.port_no});
+  }
+  handlers_->ledger().Retain([&](const upcall::PortId& id) { return there.contains(id); });
+}
+
 void Agent::PostStatus() {
+  RetainAccounts();
   std::vector<BridgePosting> postings;
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
     postings.push_back({.name = bridge->config().name,

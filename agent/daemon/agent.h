@@ -26,6 +26,7 @@
 #include "agent/daemon/config.h"
 #include "agent/daemon/desired_state.h"
 #include "agent/daemon/event_loop.h"
+#include "agent/daemon/overload.h"
 #include "agent/daemon/service_manager.h"
 #include "agent/daemon/status_board.h"
 #include "agent/flowcache/revalidator.h"
@@ -97,6 +98,7 @@ class Agent final : public DesiredStateKeeper {
   // Puts right what is due, and tells the status board.
   void AfterTurn();
   void PostStatus();
+  void RetainAccounts();
 
   BridgeRuntime* FindBridge(int dp_ifindex, std::string_view name);
   void MarkDirty(BridgeRuntime* bridge);
@@ -119,6 +121,7 @@ class Agent final : public DesiredStateKeeper {
   std::unique_ptr<upcall::HandlerPool> handlers_;
   std::optional<upcall::Dispatch> dispatch_;
   std::unique_ptr<port::NetlinkPortKernel> kernel_;
+  std::unique_ptr<Overload> overload_;
   BridgeContext context_;
   std::vector<std::unique_ptr<BridgeRuntime>> bridges_;
   std::vector<BridgeRuntime*> dirty_;

@@ -100,8 +100,8 @@ absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* respo
               response->mutable_differences()->end());
   if (NeedsStart(wanted.config()))
     response->add_warnings(
-        "handlers, dispatch, flows and control.socket stay as they are: they change with the next "
-        "start only");
+        "handlers, dispatch, flows, upcalls and control.socket stay as they are: they change with "
+        "the next start only");
   return absl::OkStatus();
 }
 

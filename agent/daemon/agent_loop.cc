@@ -41,6 +41,7 @@ absl::Status Agent::WatchAll() {
   SLUICE_RETURN_IF_ERROR(WatchSignals());
   SLUICE_RETURN_IF_ERROR(loop_->Watch(ovs_events_->fd(), [this] { OnOvsEvents(); }));
   SLUICE_RETURN_IF_ERROR(loop_->Watch(link_events_->fd(), [this] { OnLinkEvents(); }));
+  SLUICE_RETURN_IF_ERROR(loop_->Watch(overload_->fd(), [this] { overload_->Review(); }));
   SLUICE_ASSIGN_OR_RETURN(deadline_timer_, loop_->AddTimer([] {}));  // AfterTurn() does the work
   SLUICE_ASSIGN_OR_RETURN(Timer * tick, loop_->AddTimer([this] { OnTick(); }));
   tick->SetEvery(kTickMs);
@@ -195,7 +196,8 @@ void Agent::AfterTurn() {
     for (BridgeRuntime* bridge : std::exchange(dirty_, {})) bridge->ports().Reconcile();
     PostStatus();
   }
-  std::optional<base::MonotonicMs> next;
+  if (overload_->deadline().value_or(now + 1) <= now) overload_->Review();
+  std::optional<base::MonotonicMs> next = overload_->deadline();
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
     if (const auto deadline = bridge->ports().deadline())
       next = std::min(next.value_or(*deadline), *deadline);
@@ -227,13 +229,15 @@ void Agent::Reload() {
 
 bool Agent::NeedsStart(const Config& config) const {
   return config.handlers != config_.handlers || config.dispatch != config_.dispatch ||
-         config.flows != config_.flows || config.control_socket != config_.control_socket;
+         config.flows != config_.flows || config.upcalls != config_.upcalls ||
+         config.control_socket != config_.control_socket;
 }
 
 void Agent::Apply(const Config& config) {
   if (NeedsStart(config))
-    spdlog::warn("{}: handlers, dispatch, flows and control.socket change with the next start only",
-                 options_.config_file);
+    spdlog::warn(
+        "{}: handlers, dispatch, flows, upcalls and control.socket change with the next start only",
+        options_.config_file);
   if (!options_.keep_log_level) SetLogLevel(config.log_level);
   std::vector<std::unique_ptr<BridgeRuntime>> old = std::move(bridges_);
   bridges_.clear();

@@ -44,6 +44,7 @@ class ConfigReader {
         {"handlers", [this](const YamlValue& v) { ReadHandlers(v); }},
         {"dispatch", [this](const YamlValue& v) { ReadDispatch(v); }},
         {"flows", [this](const YamlValue& v) { ReadFlows(v); }},
+        {"upcalls", [this](const YamlValue& v) { ReadUpcalls(v); }},
         {"log", [this](const YamlValue& v) { ReadLog(v); }},
         {"control", [this](const YamlValue& v) { ReadControl(v); }},
         {"bridges", [this](const YamlValue& v) { ReadBridges(v); }, true},
@@ -55,6 +56,7 @@ class ConfigReader {
   void ReadHandlers(const YamlValue& value);
   void ReadDispatch(const YamlValue& value);
   void ReadFlows(const YamlValue& value);
+  void ReadUpcalls(const YamlValue& value);
   void ReadLog(const YamlValue& value);
   void ReadControl(const YamlValue& value);
   void ReadBridges(const YamlValue& value);
@@ -95,6 +97,22 @@ void ConfigReader::ReadFlows(const YamlValue& value) {
        [&](const YamlValue& v) {
          flows.revalidate_interval = v.Duration(10ms, 60s).value_or(0ms);
        }},
+  });
+}
+
+void ConfigReader::ReadUpcalls(const YamlValue& value) {
+  UpcallsConfig& upcalls = config_.upcalls;
+  const auto number = [](uint64_t most, uint32_t* out) {
+    return [most, out](const YamlValue& v) {
+      if (const auto n = v.Number(1, most)) *out = static_cast<uint32_t>(*n);
+    };
+  };
+  value.ReadMap({
+      {"port_rate", number(10'000'000, &upcalls.port_rate)},
+      {"port_burst", number(10'000'000, &upcalls.port_burst)},
+      {"port_queue", number(2048, &upcalls.port_queue)},
+      {"cut_off",
+       [&](const YamlValue& v) { upcalls.cut_off = v.Duration(0ms, 60s).value_or(0ms); }},
   });
 }
 

@@ -37,6 +37,14 @@ struct FlowsConfig {
   friend bool operator==(const FlowsConfig&, const FlowsConfig&) = default;
 };
 
+struct UpcallsConfig {
+  uint32_t port_rate = 5000;  // what a port may have a second, of each bridge
+  uint32_t port_burst = 10000;
+  uint32_t port_queue = 256;                // upcalls of a port that wait, in each handler
+  std::chrono::milliseconds cut_off{1000};  // 0: never
+  friend bool operator==(const UpcallsConfig&, const UpcallsConfig&) = default;
+};
+
 struct BridgeConfig {
   std::string name;  // also that of the datapath and of its local port's device
   std::chrono::milliseconds mac_aging{300000};
@@ -53,6 +61,7 @@ struct Config {
   std::optional<uint32_t> handlers{};  // upcall threads; without: as many as CPUs, within a bound
   DispatchChoice dispatch = DispatchChoice::kAuto;
   FlowsConfig flows;
+  UpcallsConfig upcalls;
   LogLevel log_level = LogLevel::kInfo;
   std::string control_socket = "/run/sluice/sluiced.sock";
   std::vector<BridgeConfig> bridges{};

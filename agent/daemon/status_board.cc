@@ -8,6 +8,7 @@
 #include "agent/daemon/mask_requests.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
+#include "agent/daemon/upcall_report.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
@@ -91,14 +92,11 @@ v1::GetStatusResponse StatusBoard::Status() {
   out.set_dispatch_mode(std::string(upcall::ToString(mode_)));
   out.set_revalidator_rounds(revalidator_->rounds());
   FillCounted(&out);
-  for (const upcall::HandlerStats& stats : handlers_->stats()) {
-    v1::Handler* handler = out.add_handlers();
-    handler->set_upcalls(stats.upcalls);
-    handler->set_batches(stats.batches);
-    handler->set_overruns(stats.overruns);
-    handler->set_malformed(stats.malformed);
-  }
-  for (const BridgePosting& posting : *bridges()) {
+  for (const upcall::HandlerStats& stats : handlers_->stats())
+    FillHandler(stats, out.add_handlers());
+  const auto postings = bridges();
+  FillLosses(*handlers_, *postings, clock_->Now(), &out);
+  for (const BridgePosting& posting : *postings) {
     v1::Bridge* bridge = out.add_bridges();
     bridge->set_name(posting.name);
     bridge->set_datapath_ifindex(posting.dp_ifindex);
@@ -126,6 +124,11 @@ void StatusBoard::FillDatapath(int dp_ifindex, v1::Bridge* out) {
   stats->set_flows(datapath->stats.n_flows);
   stats->set_masks(datapath->megaflow_stats.n_masks);
   stats->set_mask_hit(datapath->megaflow_stats.n_mask_hit);
+}
+
+v1::GetUpcallsResponse StatusBoard::Upcalls() {
+  absl::MutexLock lock(&client_mutex_);
+  return ReportUpcalls(*handlers_, *bridges(), clock_->Now(), &client_);
 }
 
 absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge) {

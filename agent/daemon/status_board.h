@@ -72,6 +72,7 @@ class StatusBoard final : public control::Source {
   absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request) override;
   absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
                               control::PacketInStream* stream) override;
+  v1::GetUpcallsResponse Upcalls() override;
 
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;

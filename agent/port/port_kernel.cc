@@ -34,6 +34,10 @@ bool NetlinkPortKernel::IsDispatchInForce(const ovs::Datapath& datapath) const {
 
 std::vector<uint32_t> NetlinkPortKernel::PidsForPort() const { return dispatch_->PidsForPort(); }
 
+std::vector<uint32_t> NetlinkPortKernel::PidsOf(int dp_ifindex, uint32_t port_no) const {
+  return dispatch_->PidsOf({dp_ifindex, port_no});
+}
+
 absl::StatusOr<std::vector<ovs::Vport>> NetlinkPortKernel::ListPorts(int dp_ifindex) {
   return ovs::Vports(&client_).List(dp_ifindex);
 }

@@ -30,6 +30,7 @@ class PortKernel {
   virtual absl::Status ApplyDispatch(int dp_ifindex) = 0;
   virtual bool IsDispatchInForce(const ovs::Datapath& datapath) const = 0;
   virtual std::vector<uint32_t> PidsForPort() const = 0;
+  virtual std::vector<uint32_t> PidsOf(int dp_ifindex, uint32_t port_no) const = 0;
 
   virtual absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int dp_ifindex) = 0;
   virtual absl::StatusOr<ovs::Vport> AddPort(int dp_ifindex, const ovs::VportConfig& config) = 0;
@@ -55,6 +56,7 @@ class NetlinkPortKernel final : public PortKernel {
   absl::Status ApplyDispatch(int dp_ifindex) override;
   bool IsDispatchInForce(const ovs::Datapath& datapath) const override;
   std::vector<uint32_t> PidsForPort() const override;
+  std::vector<uint32_t> PidsOf(int dp_ifindex, uint32_t port_no) const override;
   absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int dp_ifindex) override;
   absl::StatusOr<ovs::Vport> AddPort(int dp_ifindex, const ovs::VportConfig& config) override;
   absl::Status SetUpcallPids(int dp_ifindex, uint32_t port_no,

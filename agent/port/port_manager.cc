@@ -146,13 +146,14 @@ void PortManager::DropUnwanted(const std::vector<ovs::Vport>& vports) {
 }
 
 void PortManager::FixPids(const std::vector<ovs::Vport>& vports) {
-  const std::vector<uint32_t> pids = kernel_->PidsForPort();
   for (const ovs::Vport& vport : vports) {
     const bool ours =
         IsLocal(vport) || std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
           return entry.status.spec.name == vport.name && entry.status.state == PortState::kUp;
         });
-    if (!ours || vport.upcall_pids == pids) continue;
+    if (!ours) continue;
+    const std::vector<uint32_t> pids = kernel_->PidsOf(dp_ifindex_, vport.port_no);
+    if (vport.upcall_pids == pids) continue;
     const absl::Status status = kernel_->SetUpcallPids(dp_ifindex_, vport.port_no, pids);
     if (status.ok() || base::ErrnoOf(status) == ENODEV) continue;  // gone: an event will tell
     spdlog::warn("{}: cannot have the upcalls of port {}: {}", bridge_, vport.name,

@@ -16,6 +16,7 @@ constexpr const char* kExamples = R"(
 Examples:
   sluicectl status             what sluiced does: bridges, ports, flows
   sluicectl counters --all     every counter, also those that are 0
+  sluicectl upcalls show       missed packets: of handlers and ports, and what was lost
   sluicectl port add br0 v4 vlan=10
   sluicectl apply -f sluiced.yaml --dry-run
   sluicectl fdb br0 --json     the addresses that br0 knows, for programs
@@ -36,9 +37,9 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters,  AddBridge,    AddPort,   AddApply,
-                                    AddConfig, AddFdb,       AddRules,     AddGroups, AddMasks,
-                                    AddTrace,  AddPacketIns, AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddUpcalls,   AddBridge,    AddPort,
+                                    AddApply,  AddConfig,   AddFdb,       AddRules,     AddGroups,
+                                    AddMasks,  AddTrace,    AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

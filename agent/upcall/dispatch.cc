@@ -18,7 +18,7 @@ std::string_view ToString(DispatchMode mode) {
 
 absl::Status Dispatch::Apply(socket::Client* client, int dp_ifindex) const {
   ovs::Datapaths datapaths(client);
-  if (mode_ == DispatchMode::kPerPort)
+  if (mode_ == DispatchMode::kPerPort || HasCutOff(dp_ifindex))
     return datapaths
         .ChangeFeatures(dp_ifindex, OVS_DP_F_VPORT_PIDS, OVS_DP_F_DISPATCH_UPCALL_PER_CPU)
         .status();
@@ -33,11 +33,29 @@ std::vector<uint32_t> Dispatch::PidsForPort() const {
   return {pids_.begin(), pids_.begin() + static_cast<ptrdiff_t>(count)};
 }
 
+std::vector<uint32_t> Dispatch::PidsOf(const PortId& port) const {
+  return cut_off_.contains(port) ? std::vector<uint32_t>{0} : PidsForPort();
+}
+
+void Dispatch::SetCutOff(const PortId& port, bool cut_off) {
+  if (cut_off) {
+    cut_off_.insert(port);
+  } else {
+    cut_off_.erase(port);
+  }
+}
+
+bool Dispatch::HasCutOff(int dp_ifindex) const {
+  const auto first = cut_off_.lower_bound({dp_ifindex, 0});
+  return first != cut_off_.end() && first->dp_ifindex == dp_ifindex;
+}
+
 absl::Status Dispatch::ApplyToPorts(socket::Client* client, int dp_ifindex) const {
   ovs::Vports vports(client);
   SLUICE_ASSIGN_OR_RETURN(const std::vector<ovs::Vport> ports, vports.List(dp_ifindex));
   for (const ovs::Vport& port : ports) {
-    const absl::Status status = vports.SetUpcallPids(dp_ifindex, port.port_no, PidsForPort());
+    const absl::Status status =
+        vports.SetUpcallPids(dp_ifindex, port.port_no, PidsOf({dp_ifindex, port.port_no}));
     // A port that went meanwhile needs no pids.
     if (!status.ok() && base::ErrnoOf(status) != ENODEV)
       return base::Annotate(status, "port " + port.name);
@@ -48,7 +66,8 @@ absl::Status Dispatch::ApplyToPorts(socket::Client* client, int dp_ifindex) cons
 bool Dispatch::IsInForce(const ovs::Datapath& datapath) const {
   const bool per_cpu = (datapath.user_features & OVS_DP_F_DISPATCH_UPCALL_PER_CPU) != 0;
   const bool per_port = (datapath.user_features & OVS_DP_F_VPORT_PIDS) != 0;
-  return mode_ == DispatchMode::kPerCpu ? per_cpu : per_port && !per_cpu;
+  const bool wants_per_cpu = mode_ == DispatchMode::kPerCpu && !HasCutOff(datapath.ifindex);
+  return wants_per_cpu ? per_cpu : per_port && !per_cpu;
 }
 
 unsigned PossibleCpus() {

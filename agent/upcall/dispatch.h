@@ -5,15 +5,22 @@
 // older kernels. Either is state of the kernel that other programs change (ovs-dpctl show does):
 // Apply() sets it, again and again if need be.
 //
+// A port can be cut off: the kernel drops its packets that match no flow, by a port id of 0, and
+// counts them as lost; its flows forward on. As only dispatch per port can do that, a datapath with
+// such a port is switched to it meanwhile, whatever the mode. Why so, and not by a flow that drops:
+// docs/decisions/0009.
+//
 // Used by one thread.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/upcall/port_ledger.h"
 #include "netlink/ovs/datapath.h"
 #include "netlink/socket/client.h"
 
@@ -40,6 +47,13 @@ class Dispatch {
   // ones that were fixed) refuse more with EINVAL. In per-CPU mode the kernel does not use them,
   // but it would if another program turned that mode off: so they are never empty.
   std::vector<uint32_t> PidsForPort() const;
+  // Those of a port that is there: the same, unless it is cut off.
+  std::vector<uint32_t> PidsOf(const PortId& port) const;
+
+  // Says it only: PidsOf() and then Apply() tell the kernel.
+  void SetCutOff(const PortId& port, bool cut_off);
+  bool HasCutOff(int dp_ifindex) const;
+
   // Whether the features are as Apply() leaves them.
   bool IsInForce(const ovs::Datapath& datapath) const;
 
@@ -47,6 +61,7 @@ class Dispatch {
   DispatchMode mode_;
   std::vector<uint32_t> pids_;
   unsigned cpus_;
+  std::set<PortId> cut_off_;
 };
 
 // The highest CPU number that this machine can ever have, plus one.

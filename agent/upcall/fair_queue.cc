@@ -12,9 +12,8 @@ struct QueueCounters {
   base::Counter& queue_full = base::Counters::Get(
       "upcall_lost_queue_full",
       "Upcalls lost as too many waited, of ports within their budget; see sluicectl upcalls.");
-  base::Counter& over_budget =
-      base::Counters::Get("upcall_lost_over_budget",
-                          "Upcalls lost as too many waited, of ports beyond their budget.");
+  base::Counter& over_budget = base::Counters::Get(
+      "upcall_lost_over_budget", "Upcalls lost as too many waited, of ports beyond their budget.");
 };
 
 QueueCounters& Count() {

@@ -83,8 +83,8 @@ class FairQueue {
   uint32_t TakeSlot(Size size, const Port& port, base::MonotonicMs now);
   bool PushOut(Size size, const Port& port, base::MonotonicMs now);
   void Lose(Port* port, base::MonotonicMs now);
-  void Append(Port* port, uint32_t slot);
-  void Unlink(Port* port, uint32_t slot);
+  void Append(Port* port, uint32_t index);
+  void Unlink(Port* port, uint32_t index);
   void Free(uint32_t slot);
   void Activate(Port* port);
   void Rotate();

@@ -125,8 +125,7 @@ void Forwarder::Process(const ovs::Upcall& upcall, const Ticket& ticket) {
   const bool slow_path = translation_.verdict == Verdict::kSlowPath;
   if (!slow_path) {
     Credit(upcall);
-    if (!translation_.actions.empty())
-      Execute(upcall, upcall.packet, translation_.actions.bytes());
+    if (!translation_.actions.empty()) Execute(upcall, upcall.packet, translation_.actions.bytes());
   }
   if (translation_.install && MayInstall()) Install(upcall, key, *view);
   if (slow_path) TakeSlowPath(upcall, key, view);

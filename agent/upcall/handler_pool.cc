@@ -83,6 +83,7 @@ absl::StatusOr<std::unique_ptr<HandlerPool>> HandlerPool::Create(const HandlerOp
   auto pool = std::unique_ptr<HandlerPool>(new HandlerPool);
   pool->clock_ = options.clock != nullptr ? options.clock : &pool->system_clock_;
   pool->batch_ = options.batch;
+  pool->queue_options_ = options.queue;
   pool->ledger_ = std::make_unique<PortLedger>(options.budget);
   pool->stop_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!pool->stop_.valid() || pool->ledger_->plea_fd() < 0)

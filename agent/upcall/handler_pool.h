@@ -89,6 +89,7 @@ class HandlerPool {
   std::vector<uint32_t> pids() const;
   std::vector<HandlerStats> stats() const;
   PortLedger& ledger() const { return *ledger_; }
+  const FairQueue::Options& queue_options() const { return queue_options_; }
 
  private:
   struct Handler;
@@ -102,6 +103,7 @@ class HandlerPool {
   base::SystemClock system_clock_;
   const base::Clock* clock_ = nullptr;
   size_t batch_ = 0;
+  FairQueue::Options queue_options_;
   std::unique_ptr<PortLedger> ledger_;
   std::vector<std::unique_ptr<Handler>> handlers_;
   base::UniqueFd stop_;  // eventfd

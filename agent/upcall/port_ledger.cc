@@ -71,7 +71,8 @@ std::vector<std::shared_ptr<PortAccount>> PortLedger::List() const {
     absl::MutexLock lock(&mutex_);
     for (const auto& [id, account] : accounts_) list.push_back(account);
   }
-  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a->id() < b->id(); });
+  std::sort(list.begin(), list.end(),
+            [](const auto& a, const auto& b) { return a->id() < b->id(); });
   return list;
 }
 

@@ -29,6 +29,7 @@ namespace sluice::upcall {
 struct PortId {
   int dp_ifindex = 0;
   uint32_t port_no = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
   friend auto operator<=>(const PortId&, const PortId&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const PortId& id) {

@@ -20,6 +20,7 @@ TEST_CASE("a configuration is read") {
 handlers: 3
 dispatch: per-port
 flows: {limit: 1000, idle_timeout: 1m, revalidate_interval: 250ms}
+upcalls: {port_rate: 10, port_burst: 20, port_queue: 30, cut_off: 0s}
 log: {level: debug}
 control: {socket: /tmp/s}
 bridges:
@@ -43,6 +44,8 @@ bridges:
   CHECK(config->dispatch == DispatchChoice::kPerPort);
   CHECK(config->flows ==
         FlowsConfig{.limit = 1000, .idle_timeout = 60s, .revalidate_interval = 250ms});
+  CHECK(config->upcalls ==
+        UpcallsConfig{.port_rate = 10, .port_burst = 20, .port_queue = 30, .cut_off = 0s});
   CHECK(config->log_level == LogLevel::kDebug);
   CHECK(config->control_socket == "/tmp/s");
   REQUIRE(config->bridges.size() == 2);
@@ -103,6 +106,10 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
       {"flows: {idle_timeout: 99999999999999h}\nbridges: []",
        "f:1:23: flows.idle_timeout: must be a time from 100ms to 24h with its unit (ms, s, m, h), "
        "not \"99999999999999h\""},
+      {"upcalls: {port_rate: 0, cut_off: 2m}\nbridges: []",
+       "f:1:22: upcalls.port_rate: must be a number from 1 to 10000000, not \"0\"\n"
+       "f:1:34: upcalls.cut_off: must be a time from 0ms to 1m with its unit (ms, s, m, h), not "
+       "\"2m\""},
       {"control: {socket: a/b}\nbridges: []",
        "f:1:19: control.socket: must be an absolute path of at most 107 bytes"},
       {"bridges: [{}]", "f:1:11: bridges[0]: the key \"name\" is missing"},

@@ -101,7 +101,10 @@ TEST_CASE("in any stretch of time, ports that always have something waiting get 
 
 TEST_CASE("what was pushed comes out, of each port in its order, whatever happens between") {
   Dice random(7);
-  Lab lab({.port_limit = 40, .slots = 100, .slot_bytes = 64, .large_slots = 5,
+  Lab lab({.port_limit = 40,
+           .slots = 100,
+           .slot_bytes = 64,
+           .large_slots = 5,
            .large_slot_bytes = 256});
   std::map<uint32_t, std::deque<std::string>> model;
   size_t waiting = 0;

@@ -40,6 +40,9 @@ class FakeKernel final : public PortKernel {
   }
   bool IsDispatchInForce(const ovs::Datapath&) const override { return in_force; }
   std::vector<uint32_t> PidsForPort() const override { return {11, 12}; }
+  std::vector<uint32_t> PidsOf(int, uint32_t port_no) const override {
+    return port_no == cut_off ? std::vector<uint32_t>{0} : PidsForPort();
+  }
 
   absl::StatusOr<std::vector<ovs::Vport>> ListPorts(int) override {
     if (list_error != 0) return base::KernelError(list_error, "vport dump");
@@ -79,6 +82,7 @@ class FakeKernel final : public PortKernel {
 
   bool module = true;
   bool in_force = false;
+  std::optional<uint32_t> cut_off;
   int get_error = 0;
   int list_error = 0;
   int create_error = 0;
@@ -288,6 +292,18 @@ TEST_CASE("features and pids that others set are set back, not more often than b
   CHECK(lab.manager.deadline() == lab.clock.Now());
   lab.manager.Reconcile();
   CHECK(lab.kernel.applied == 4);
+}
+
+TEST_CASE("a port that is cut off stays so, and its pids come back when it is let in") {
+  Lab lab({{.name = "a"}});
+  lab.AddLink(5, "a");
+  lab.manager.Reconcile();
+  lab.kernel.cut_off = 1;
+  lab.manager.Reconcile();
+  CHECK(lab.kernel.ports[1].upcall_pids == std::vector<uint32_t>{0});
+  lab.kernel.cut_off.reset();
+  lab.manager.Reconcile();
+  CHECK(lab.kernel.ports[1].upcall_pids == std::vector<uint32_t>{11, 12});
 }
 
 TEST_CASE("a datapath that was deleted is made again, with its ports") {

@@ -30,5 +30,6 @@ void AddMasks(CLI::App* app, Session* session, Chosen* chosen);
 void AddPacketIns(CLI::App* app, Session* session, Chosen* chosen);
 void AddCompletion(CLI::App* app, Session* session, Chosen* chosen);
 void AddTrace(CLI::App* app, Session* session, Chosen* chosen);
+void AddUpcalls(CLI::App* app, Session* session, Chosen* chosen);
 
 }  // namespace sluice::ctl

@@ -47,7 +47,10 @@ std::string ToText(const v1::GetStatusResponse& status, const v1::GetHealthRespo
   for (const std::string& problem : health.problems()) absl::StrAppend(&out, "  ", problem, "\n");
   absl::StrAppend(&out, "upcalls: ", upcalls, " (", status.dispatch_mode(), ", ",
                   status.handlers_size(), status.handlers_size() == 1 ? " handler" : " handlers",
-                  "), overruns ", overruns, ", malformed ", malformed, "\n");
+                  "), overruns ", overruns, ", malformed ", malformed, ", lost ",
+                  status.upcalls_lost(), "\n");
+  for (const std::string& port : status.cut_off())
+    absl::StrAppend(&out, "  ", port, ": CUT OFF for a while, see sluicectl upcalls\n");
   const v1::SlowPathStats& slow_path = status.slow_path();
   absl::StrAppend(&out, "slow path: ", slow_path.packets(), " packets, executed ",
                   slow_path.executes(), " times, dropped ", slow_path.dropped(),
