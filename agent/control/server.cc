@@ -162,18 +162,39 @@ class Server::Service final : public v1::Sluice::Service {
     *response = source_->Upcalls();
     return grpc::Status::OK;
   }
+  grpc::Status DumpFlows(grpc::ServerContext*, const v1::DumpFlowsRequest* request,
+                         grpc::ServerWriter<v1::FlowEntry>* writer) override {
+    requests_.Add();
+    return ToGrpc(source_->DumpFlows(
+        *request, [writer](const v1::FlowEntry& flow) { return writer->Write(flow); }));
+  }
+  grpc::Status VerifyFlows(grpc::ServerContext*, const v1::VerifyFlowsRequest* request,
+                           v1::VerifyFlowsResponse* response) override {
+    return Answer(source_->VerifyFlows(*request), response);
+  }
+  grpc::Status RevalidateFlows(grpc::ServerContext*, const v1::RevalidateFlowsRequest* request,
+                               v1::RevalidateFlowsResponse* response) override {
+    return Answer(source_->RevalidateFlows(*request), response);
+  }
+  grpc::Status PurgeFlows(grpc::ServerContext*, const v1::PurgeFlowsRequest* request,
+                          v1::PurgeFlowsResponse* response) override {
+    return Answer(source_->PurgeFlows(*request), response);
+  }
+  grpc::Status ExplainFlow(grpc::ServerContext*, const v1::ExplainFlowRequest* request,
+                           v1::ExplainFlowResponse* response) override {
+    return Answer(source_->ExplainFlow(*request), response);
+  }
 
  private:
+  static grpc::Status ToGrpc(const absl::Status& status) {
+    return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+  }
   template <typename Response>
   grpc::Status Answer(absl::StatusOr<Response> answer, Response* response) {
     requests_.Add();
     if (!answer.ok()) return ToGrpc(answer.status());
     *response = *std::move(answer);
     return grpc::Status::OK;
-  }
-
-  static grpc::Status ToGrpc(const absl::Status& status) {
-    return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
   }
 
   Source* const source_;

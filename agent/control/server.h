@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "agent/control/sluice.pb.h"
 #include "netlink/base/fd.h"
@@ -55,6 +56,17 @@ class Source {
   virtual absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
                                       PacketInStream* stream) = 0;
   virtual v1::GetUpcallsResponse Upcalls() = 0;
+  // `send` is false when nobody listens any more.
+  virtual absl::Status DumpFlows(const v1::DumpFlowsRequest& request,
+                                 absl::FunctionRef<bool(const v1::FlowEntry&)> send) = 0;
+  virtual absl::StatusOr<v1::VerifyFlowsResponse> VerifyFlows(
+      const v1::VerifyFlowsRequest& request) = 0;
+  virtual absl::StatusOr<v1::RevalidateFlowsResponse> RevalidateFlows(
+      const v1::RevalidateFlowsRequest& request) = 0;
+  virtual absl::StatusOr<v1::PurgeFlowsResponse> PurgeFlows(
+      const v1::PurgeFlowsRequest& request) = 0;
+  virtual absl::StatusOr<v1::ExplainFlowResponse> ExplainFlow(
+      const v1::ExplainFlowRequest& request) = 0;
 };
 
 class Server {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/daemon/fdb_requests.h"
+#include "agent/daemon/flow_requests.h"
 #include "agent/daemon/mask_requests.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
@@ -102,10 +103,10 @@ v1::GetStatusResponse StatusBoard::Status() {
     bridge->set_datapath_ifindex(posting.dp_ifindex);
     bridge->set_problem(posting.problem);
     if (posting.dp_ifindex != 0) FillDatapath(posting.dp_ifindex, bridge);
-    bridge->mutable_flows()->set_flows(posting.flows ? posting.flows->cache.size() : 0);
     bridge->mutable_flows()->set_limit(posting.flow_limit);
     bridge->mutable_flows()->set_masks(posting.bridge->masks()->stats().masks);
     bridge->mutable_flows()->set_mask_budget(posting.bridge->mask_options().budget.masks);
+    if (posting.flows) FillFlowCache(*posting.flows, bridge->mutable_flows());
     bridge->set_macs(posting.bridge->macs().size());
     bridge->set_mac_limit(posting.mac_limit);
     for (const port::PortStatus& port : posting.ports) FillPort(port, bridge->add_ports());
@@ -185,18 +186,10 @@ absl::StatusOr<v1::ChangeRulesResponse> StatusBoard::ChangeRules(
   return response;
 }
 
-// Two rounds that begin from here on: what a handler was about to install when the rules changed is
-// in the cache before the second.
+// A round that begins from here on: what a handler was about to install is in the cache before it.
 absl::Status StatusBoard::WaitForRevalidation() {
-  constexpr absl::Duration kPatience = absl::Seconds(30), kPause = absl::Milliseconds(2);
-  const uint64_t wanted = revalidator_->rounds() + 3;  // one may be under way
-  for (absl::Duration waited; waited < kPatience; waited += kPause) {
-    if (revalidator_->rounds() >= wanted) return absl::OkStatus();
-    revalidator_->Kick();
-    absl::SleepFor(kPause);
-  }
-  return absl::DeadlineExceededError(
-      "it is done, but flows were not looked at again for 30 seconds");
+  constexpr absl::Duration kPatience = absl::Seconds(30);
+  return base::Annotate(revalidator_->AwaitRound(kPatience), "it is done, but");
 }
 
 absl::StatusOr<v1::DumpRulesResponse> StatusBoard::DumpRules(const v1::DumpRulesRequest& request) {

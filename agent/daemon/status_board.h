@@ -31,7 +31,7 @@ struct BridgePosting {
   uint32_t flow_limit = 0;
   std::vector<port::PortStatus> ports;
   std::shared_ptr<bridge::Bridge> bridge;
-  std::shared_ptr<const flowcache::DatapathFlows> flows;
+  std::shared_ptr<flowcache::DatapathFlows> flows;
 };
 
 // Who takes changes of the desired state. Thread-safe.
@@ -73,12 +73,24 @@ class StatusBoard final : public control::Source {
   absl::Status WatchPacketIns(const v1::WatchPacketInsRequest& request,
                               control::PacketInStream* stream) override;
   v1::GetUpcallsResponse Upcalls() override;
+  absl::Status DumpFlows(const v1::DumpFlowsRequest& request,
+                         absl::FunctionRef<bool(const v1::FlowEntry&)> send) override;
+  absl::StatusOr<v1::VerifyFlowsResponse> VerifyFlows(
+      const v1::VerifyFlowsRequest& request) override;
+  absl::StatusOr<v1::RevalidateFlowsResponse> RevalidateFlows(
+      const v1::RevalidateFlowsRequest& request) override;
+  absl::StatusOr<v1::PurgeFlowsResponse> PurgeFlows(const v1::PurgeFlowsRequest& request) override;
+  absl::StatusOr<v1::ExplainFlowResponse> ExplainFlow(
+      const v1::ExplainFlowRequest& request) override;
 
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
   absl::StatusOr<std::shared_ptr<bridge::Bridge>> Find(const std::string& name) const;
   absl::Status WaitForRevalidation();
   void FillCounted(v1::GetStatusResponse* out);
+  // The bridge of that name, or all of those with a datapath.
+  absl::StatusOr<std::vector<std::shared_ptr<flowcache::DatapathFlows>>> FlowsOf(
+      const std::string& bridge) const;
   void FillDatapath(int dp_ifindex, v1::Bridge* out);
 
   const upcall::HandlerPool* const handlers_;

@@ -6,17 +6,24 @@
 // idle one is deleted. Unknown flows (of an agent that ran before, or of someone else) are adopted
 // when they do what we would do, else deleted; either is counted.
 //
-// Run by one thread; Kick() may be called by any.
+// How long a round takes bounds for how long a packet may follow what was before: rounds that take
+// too long lower the limit of flows (FlowLimit). While there are more than that, the idlest are
+// deleted, and never one that is busy.
+//
+// Run by one thread; Kick(), Revalidate(), Purge() and AwaitRound() may be called by any.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/install/installer.h"
 #include "netlink/base/clock.h"
@@ -43,8 +50,16 @@ class Revalidator {
 
   void Start();
   void Stop();
-  // Has the next round begin now.
+  // Something changed: has the next round begin now.
   void Kick();
+  // Has a round begin now, and waits until it has ended: then no flow rests on what was changed
+  // before the call, and no packet is on its way by it. kDeadlineExceeded.
+  absl::Status AwaitRound(absl::Duration patience);
+  // A round in which every flow of the datapath is translated again, whatever changed.
+  // kNotFound when there is no such datapath any more, kDeadlineExceeded, or why it failed.
+  absl::StatusOr<RoundReport> Revalidate(int dp_ifindex, absl::Duration patience);
+  // Deletes all flows of the datapath, in the kernel too; what they counted is credited before.
+  absl::StatusOr<RoundReport> Purge(int dp_ifindex, absl::Duration patience);
 
   // One round over all datapaths, by the calling thread; for tests, and used by the thread.
   void RunRound();
@@ -53,17 +68,35 @@ class Revalidator {
  private:
   Revalidator(const RevalidatorOptions& options, Datapaths* datapaths, const base::Clock* clock,
               socket::Client client, install::Installer installer);
+  enum class Job { kRevalidate, kPurge };
+  struct Request {
+    Job job;
+    int dp_ifindex;
+    bool served = false;
+    absl::StatusOr<RoundReport> answer;
+  };
   struct Round;
+  using Requests = std::vector<std::shared_ptr<Request>>;
+
   void Loop();
-  void RunRound(DatapathFlows* datapath);
+  absl::StatusOr<RoundReport> Ask(Job job, int dp_ifindex, absl::Duration patience);
+  void RunRound(Round* round, const Requests& requests);
   bool DumpInto(Round* round);
   void TakeIn(Round* round);
-  void ExpireIdle(const Round& round);
-  void JudgeStale(DatapathFlows* datapath);
+  void ExpireIdle(Round* round);
+  void EvictIdlest(Round* round);
+  // Those that something may have changed for, or `all`.
+  void FindStale(Round* round, const bridge::Sight& sight, bool all);
+  void JudgeStale(Round* round, bool all);
+  void JudgeOne(Round* round, const bridge::Sight& sight, const ovs::Ufid& ufid);
+  absl::Status Purge(Round* round);
+  void FlushChanges(Round* round);
+  void Finish(Round* round);
+
   void LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
-  bool IsRight(const ovs::Flow& flow, const bridge::Sight& sight);
-  void AdoptOrDelete(DatapathFlows* datapath, const ovs::Flow& flow);
-  void FlushChanges(DatapathFlows* datapath);
+  bool IsRight(const ovs::Flow& flow, const bridge::Sight& sight, ovs::FlowKey* key,
+               ovs::FlowKey* mask);
+  void AdoptOrDelete(Round* round, const ovs::Flow& flow);
 
   const RevalidatorOptions options_;
   Datapaths* const datapaths_;
@@ -76,9 +109,13 @@ class Revalidator {
   std::vector<ovs::Ufid> stale_;
   std::vector<ovs::Ufid> modified_;  // of the modifications that are queued, by their tags
   std::atomic<uint64_t> rounds_{0};
+
   absl::Mutex mutex_;
   bool kicked_ ABSL_GUARDED_BY(mutex_) = false;
+  base::MonotonicMs kicked_at_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0, ended_ ABSL_GUARDED_BY(mutex_) = 0;
+  Requests requests_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

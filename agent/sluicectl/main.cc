@@ -28,6 +28,8 @@ Examples:
   sluicectl groups br0 add 'group_id=1,type=select,bucket=output:1,bucket=output:2'
   sluicectl masks              masks in use, their budget, what was done to keep it
   sluicectl masks br0 --budget 32 --off prefix_tracking --wait
+  sluicectl flows br0 verify   does each flow in the kernel do what the rules say?
+  sluicectl explain 1910806e   which rules made that flow
   sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'
   sluicectl packet-ins br0 --hex   packets that rules send to the controller, as they come
 
@@ -37,9 +39,10 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters, AddUpcalls,   AddBridge,    AddPort,
-                                    AddApply,  AddConfig,   AddFdb,       AddRules,     AddGroups,
-                                    AddMasks,  AddTrace,    AddPacketIns, AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus,  AddCounters, AddUpcalls,   AddBridge,
+                                    AddPort,    AddApply,    AddConfig,    AddFdb,
+                                    AddRules,   AddGroups,   AddMasks,     AddFlows,
+                                    AddExplain, AddTrace,    AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

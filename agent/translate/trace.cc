@@ -69,6 +69,10 @@ std::string FlowText(const ovs::FlowKey& key, const ovs::FlowKey& mask,
 
 }  // namespace
 
+std::unique_ptr<Observer> MakeTraceWriter(const pipeline::PortNames* names, std::string* out) {
+  return std::make_unique<Writer>(names, out);
+}
+
 std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::PortNames* names) {
   std::string out;
   Writer writer(names, &out);

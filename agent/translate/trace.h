@@ -14,4 +14,7 @@ namespace sluice::translate {
 // `names` may be null. Nothing is learned and nothing counted.
 std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::PortNames* names);
 
+// What Trace() writes each step with, to `out`.
+std::unique_ptr<Observer> MakeTraceWriter(const pipeline::PortNames* names, std::string* out);
+
 }  // namespace sluice::translate

@@ -95,6 +95,8 @@ struct Translation {
 class Observer {
  public:
   virtual ~Observer() = default;
+  // Before each step: the bits of the packet that came that were read so far.
+  virtual void OnRead(const Fields& /*so_far*/) {}
   // `rule` is null when none matches. `read` are the bits that the search asked for.
   virtual void OnLookup(uint8_t table, const pipeline::TableRule* rule, const Fields& now,
                         const Fields& read, int depth) = 0;

@@ -115,6 +115,7 @@ void Walk::SearchTable(uint8_t table, std::optional<uint32_t> in_port) {
   const TableRule* const caller = rule_;
   std::optional<uint8_t> next = table;
   while (next && going() && Step()) {
+    if (view_->observer != nullptr) view_->observer->OnRead(now_.state.read());
     Fields read;
     const Be32 came_from = now_.state.now().in_port;
     if (in_port) now_.state.SetInPort(Be32::FromHost(*in_port));
@@ -143,7 +144,10 @@ void Walk::Do(ActionSpan actions) {
 }
 
 void Walk::Do(const Action& action) {
-  if (view_->observer != nullptr) view_->observer->OnAction(action, depth_);
+  if (view_->observer != nullptr) {
+    view_->observer->OnRead(now_.state.read());
+    view_->observer->OnAction(action, depth_);
+  }
   (this->*kHandlers[static_cast<size_t>(action.kind())])(action);
 }
 

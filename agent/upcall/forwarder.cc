@@ -155,6 +155,10 @@ void Forwarder::PublishPacketIn(const ovs::Upcall& upcall, const translate::User
 }
 
 bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) {
+  if (views_.empty()) {
+    pass_.Enter(&datapaths_->gate());
+    now_ = clock_->Now();
+  }
   *view = Find(upcall.dp_ifindex);
   if (*view == nullptr) {
     Count().unknown_datapath.Add();
@@ -283,6 +287,7 @@ void Forwarder::FinishBatch() {
   executed_.clear();
   pending_.clear();
   views_.clear();
+  pass_.Leave();
 }
 
 }  // namespace sluice::upcall

@@ -52,6 +52,7 @@ class Forwarder final : public Processor {
   flowcache::Datapaths* const datapaths_;
   install::Installer installer_;
   const base::Clock* const clock_;
+  flowcache::InstallGate::Pass pass_;  // held for the batch
   absl::InlinedVector<View, 4> views_;
   std::vector<Pending> pending_;
   std::vector<PortAccount*> executed_;  // whose packets this batch executes

@@ -56,18 +56,20 @@ ovs::FlowKey KeyOf(Shape shape, std::mt19937_64* random) {
   return key;
 }
 
-// Arguments: flows, shape, rules that each of them used; rules are shared by a hundred flows each,
-// and masks by a thousand.
+// Arguments: flows, shape, rules that each of them used, and whether flows share rules, a hundred
+// of them, and masks, a thousand.
 void FlowMemory(benchmark::State& state) {
   const auto flows = static_cast<size_t>(state.range(0));
   const auto shape = static_cast<Shape>(state.range(1));
   const auto depth = static_cast<size_t>(state.range(2));
+  const size_t like_rules = state.range(3) != 0 ? 100 : 1,
+               like_masks = state.range(3) != 0 ? 1000 : 1;
   base::SystemClock clock;
   bridge::Bridge bridge({.name = "br0"}, &clock);
   const bridge::Sight sight(&bridge);
   std::mt19937_64 random(1);
   std::vector<std::shared_ptr<pipeline::UseStats>> rules;
-  for (size_t i = 0; i < flows / 100 + depth; ++i)
+  for (size_t i = 0; i < flows / like_rules + depth; ++i)
     rules.push_back(std::make_shared<pipeline::UseStats>());
   double bytes_per_flow = 0, records = 0;
   for (auto _ : state) {
@@ -77,9 +79,9 @@ void FlowMemory(benchmark::State& state) {
     base::ByteVector mask(120);
     for (size_t i = 0; i < flows; ++i) {
       translation.credits.clear();
-      for (size_t d = 0; d < depth; ++d) translation.credits.push_back(rules[i / 100 + d]);
+      for (size_t d = 0; d < depth; ++d) translation.credits.push_back(rules[i / like_rules + d]);
       translation.learned = {{{{0x0a, 0, 0, 0, 0, 1}}, 0, 1}};
-      base::Store(mask.data(), i / 1000);
+      base::Store(mask.data(), i / like_masks);
       ovs::Ufid ufid;
       base::Store(ufid.bytes.data(), random());
       base::Store(ufid.bytes.data() + 8, random());
@@ -102,8 +104,8 @@ void FlowMemory(benchmark::State& state) {
   state.counters["records_bytes"] = records;
 }
 BENCHMARK(FlowMemory)
-    ->ArgNames({"flows", "shape", "rules"})
-    ->ArgsProduct({{10'000, 200'000}, {kIpv4, kIpv6, kTunnel}, {2, 6}})
+    ->ArgNames({"flows", "shape", "rules", "shared"})
+    ->ArgsProduct({{10'000, 200'000}, {kIpv4, kIpv6, kTunnel}, {2, 6}, {1, 0}})
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 

@@ -29,6 +29,8 @@ void AddGroups(CLI::App* app, Session* session, Chosen* chosen);
 void AddMasks(CLI::App* app, Session* session, Chosen* chosen);
 void AddPacketIns(CLI::App* app, Session* session, Chosen* chosen);
 void AddCompletion(CLI::App* app, Session* session, Chosen* chosen);
+void AddFlows(CLI::App* app, Session* session, Chosen* chosen);
+void AddExplain(CLI::App* app, Session* session, Chosen* chosen);
 void AddTrace(CLI::App* app, Session* session, Chosen* chosen);
 void AddUpcalls(CLI::App* app, Session* session, Chosen* chosen);
 

@@ -13,6 +13,19 @@ std::string Vlans(const v1::Port& port) {
   return absl::StrCat("trunk ", absl::StrJoin(port.trunks(), ","));
 }
 
+void AppendFlows(const v1::FlowCacheStats& flows, std::string* out) {
+  absl::StrAppend(out, "  flows kept: ", flows.flows(), " of at most ", flows.limit());
+  if (flows.current_limit() < flows.limit())
+    absl::StrAppend(out, " (now ", flows.current_limit(), ", as rounds take long)");
+  absl::StrAppend(out, ", masks ", flows.masks(), BudgetText(flows.mask_budget()));
+  if (flows.emergency())
+    absl::StrAppend(out, ", TOO MANY: the idlest are deleted after ", flows.idle_timeout_ms(),
+                    " ms");
+  const v1::FlowRound& round = flows.last_round();
+  absl::StrAppend(out, ", last round ", round.duration_ms(), " ms");
+  if (round.lag_ms() > 0) absl::StrAppend(out, ", lag ", round.lag_ms(), " ms");
+}
+
 void AppendBridge(const v1::Bridge& bridge, std::string* out) {
   absl::StrAppend(out, "bridge ", bridge.name(), "\n");
   if (!bridge.problem().empty()) absl::StrAppend(out, "  NO DATAPATH: ", bridge.problem(), "\n");
@@ -21,10 +34,8 @@ void AppendBridge(const v1::Bridge& bridge, std::string* out) {
     absl::StrAppend(out, "  datapath: hit ", stats.hit(), ", missed ", stats.missed(), ", lost ",
                     stats.lost(), "; flows ", stats.flows(), ", masks ", stats.masks(), "\n");
   }
-  absl::StrAppend(out, "  flows kept: ", bridge.flows().flows(), " of at most ",
-                  bridge.flows().limit(), "; masks: ", bridge.flows().masks(),
-                  BudgetText(bridge.flows().mask_budget()), "; addresses: ", bridge.macs(),
-                  " of at most ", bridge.mac_limit(), "\n");
+  AppendFlows(bridge.flows(), out);
+  absl::StrAppend(out, "; addresses: ", bridge.macs(), " of at most ", bridge.mac_limit(), "\n");
   Table table;
   for (const v1::Port& port : bridge.ports()) {
     const bool numbered = port.state() == "up" || port.state() == "unmanaged";
