@@ -30,18 +30,33 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
 }
 
 void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
-  auto fresh = std::make_shared<const pipeline::PortTable>(std::move(ports));
   {
     absl::MutexLock lock(&mutex_);
+    auto fresh = std::make_shared<const pipeline::PortTable>(std::move(ports), ports_->options());
     const std::shared_ptr<const pipeline::PortTable> old = std::exchange(ports_, fresh);
     // The kernel gives numbers again: a number with another name is another port.
     for (const pipeline::BridgePort& port : old->ports()) {
       const pipeline::BridgePort* now = fresh->Find(port.port_no);
-      if (now == nullptr || now->name != port.name) macs_.ForgetPort(port.port_no);
+      if (now == nullptr || now->name != port.name) {
+        macs_.ForgetPort(port.port_no);
+      } else if (port.up && !now->up) {  // its hosts are elsewhere now, or nowhere
+        macs_.RemoveIf([&](const MacEntry& entry) {
+          return entry.port_no == port.port_no && !entry.is_static;
+        });
+      }
     }
     for (const pipeline::BridgePort& port : fresh->ports())
       macs_.LimitPort(port.port_no, port.mac_limit);
     PlaceStatics(*fresh);
+  }
+  BumpGeneration();
+}
+
+void Bridge::SetSwitchOptions(const pipeline::SwitchOptions& options) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ports_->options() == options) return;
+    ports_ = std::make_shared<const pipeline::PortTable>(ports_->ports(), options);
   }
   BumpGeneration();
 }
@@ -75,7 +90,11 @@ void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
   static base::Counter& evictions = base::Counters::Get(
       "bridge_mac_evictions",
       "Addresses that were forgotten because the MAC table, or a port's part of it, was full.");
-  switch (macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen)) {
+  const MacTable::Outcome outcome = macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen);
+  // What the kernel tells of late may be of a port that has lost its link since, or is gone.
+  if (outcome != MacTable::Outcome::kKnown && !ports()->IsUp(learned.port_no))
+    macs_.Remove(learned.vlan, learned.mac);
+  switch (outcome) {
     case MacTable::Outcome::kMoved:
       moves.Add();
       return BumpGeneration();

@@ -53,9 +53,10 @@ class Bridge final : public translate::MacLookup {
 
   const std::string& name() const { return options_.name; }
 
-  // Replaces the ports. Addresses seen on ports that are gone are forgotten.
+  // Replaces the ports. Addresses seen on ports that are gone, or whose link is, are forgotten.
   void SetPorts(std::vector<pipeline::BridgePort> ports);
   std::shared_ptr<const pipeline::PortTable> ports() const;
+  void SetSwitchOptions(const pipeline::SwitchOptions& options);
   // What the datapath can do. To be set before other threads use the bridge.
   void SetAbilities(const translate::Abilities& abilities) { abilities_ = abilities; }
   const translate::Abilities& abilities() const { return abilities_; }

@@ -24,6 +24,7 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
   made->SetChangeListener(context_->on_generation);
   made->SetAbilities(context_->abilities);
   made->SetStaticMacs(config_.fdb);
+  made->SetSwitchOptions(config_.options);
   if (!config_.rules.empty()) (void)made->ReplaceRules({}, {});  // none cannot be wrong
   return made;
 }
@@ -38,6 +39,7 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
   ports_.SetWanted(config.ports);
   if (!other_table) {
     if (other_statics) bridge_->SetStaticMacs(config_.fdb);
+    bridge_->SetSwitchOptions(config_.options);
     return LoadRules();
   }
   // A new table, which learns again; the revalidator adopts the flows that are in the kernel.
@@ -48,8 +50,16 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
 }
 
 void BridgeRuntime::OnPorts(std::vector<pipeline::BridgePort> ports) {
+  const std::shared_ptr<const pipeline::PortTable> before = bridge_->ports();
   bridge_->SetPorts(std::move(ports));
-  LoadRules();
+  // A link that comes or goes does not change what the files mean.
+  const std::shared_ptr<const pipeline::PortTable> now = bridge_->ports();
+  const bool same_names = std::equal(
+      before->ports().begin(), before->ports().end(), now->ports().begin(), now->ports().end(),
+      [](const pipeline::BridgePort& a, const pipeline::BridgePort& b) {
+        return a.port_no == b.port_no && a.name == b.name;
+      });
+  if (!same_names) LoadRules();
 }
 
 void BridgeRuntime::LoadRules() {

@@ -63,6 +63,8 @@ class ConfigReader {
   BridgeConfig ReadBridge(const YamlValue& value);
   static pipeline::MaskOptions ReadMasks(const YamlValue& value);
   port::PortSpec ReadPort(const YamlValue& value);
+  static void CheckVlans(const port::PortSpec& port, const YamlValue& value);
+  static void ReadVlanMap(const YamlValue& value, std::vector<pipeline::VlanPair>* pairs);
   static bridge::StaticMac ReadStaticMac(const YamlValue& value);
   static void TakeStaticMac(bridge::StaticMac entry, const YamlValue& place, BridgeConfig* bridge);
   void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
@@ -157,6 +159,10 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
            fdb.emplace_back(ReadStaticMac(item), item);
          });
        }},
+      {"forward_bpdu",
+       [&](const YamlValue& v) {
+         bridge.options.forward_bpdu = v.OneOf({"false", "true"}) == size_t{1};
+       }},
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
       {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
@@ -215,6 +221,22 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
          if (const auto n = v.Number(1, kMaxVlan)) port.vlan = static_cast<uint16_t>(*n);
        }},
       {"trunks", [&](const YamlValue& v) { ReadTrunks(v, &port.trunks); }},
+      {"vlan_mode",
+       [&](const YamlValue& v) {
+         if (const auto n =
+                 v.OneOf({"access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"}))
+           port.vlan_mode = static_cast<port::VlanMode>(*n + 1);
+       }},
+      {"priority_tags",
+       [&](const YamlValue& v) {
+         if (const auto n = v.OneOf({"never", "if-nonzero", "always"}))
+           port.priority_tags = static_cast<pipeline::PriorityTags>(*n);
+       }},
+      {"vlan_map", [&](const YamlValue& v) { ReadVlanMap(v, &port.vlan_map); }},
+      {"protected",
+       [&](const YamlValue& v) {
+         port.is_protected = v.OneOf({"false", "true"}) == size_t{1};
+       }},
       {"mac_limit",
        [&](const YamlValue& v) {
          if (const auto n = v.Number(1, 1'000'000)) port.mac_limit = static_cast<uint32_t>(*n);
@@ -224,9 +246,51 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
          port.internal = v.OneOf({"netdev", "internal"}) == size_t{1};
        }},
   });
-  if (port.vlan && !port.trunks.empty())
-    value.Fail("has both vlan (an access port) and trunks (a trunk port): leave one out");
+  CheckVlans(port, value);
   return port;
+}
+
+void ConfigReader::CheckVlans(const port::PortSpec& port, const YamlValue& value) {
+  using port::VlanMode;
+  const VlanMode mode = port.vlan_mode;
+  const bool trunk = mode == VlanMode::kTrunk || (mode == VlanMode::kAuto && !port.vlan);
+  const bool native = mode == VlanMode::kNativeTagged || mode == VlanMode::kNativeUntagged;
+  if (mode == VlanMode::kAuto && port.vlan && !port.trunks.empty())
+    return value.Fail(
+        "has both vlan (an access port) and trunks (a trunk port): leave one out, or give a "
+        "vlan_mode of native-tagged or native-untagged");
+  if (mode == VlanMode::kTrunk && port.vlan)
+    return value.Fail("has a vlan, which a trunk port has not: leave it out");
+  if (!trunk && !port.vlan) return value.Fail("has a vlan_mode that needs a vlan");
+  if (!trunk && !native && !port.trunks.empty())
+    return value.Fail("has trunks, which its vlan_mode does not allow");
+  if (!trunk && !native && !port.vlan_map.empty())
+    return value.Fail("has a vlan_map, which only trunk ports have");
+  if (mode == VlanMode::kNativeUntagged &&
+      absl::c_any_of(port.vlan_map, [&](const auto& pair) { return pair.vlan == *port.vlan; }))
+    value.Fail("has its native VLAN in vlan_map, but sends that untagged");
+  for (const pipeline::VlanPair& pair : port.vlan_map)
+    if (!port.trunks.empty() && !absl::c_binary_search(port.trunks, pair.vlan) &&
+        port.vlan != pair.vlan)
+      value.Fail(absl::StrCat("has VLAN ", pair.vlan, " in vlan_map, but not in trunks"));
+}
+
+void ConfigReader::ReadVlanMap(const YamlValue& value, std::vector<pipeline::VlanPair>* pairs) {
+  value.ReadList(kMaxVlan, [&](size_t, const YamlValue& item) {
+    pipeline::VlanPair pair;
+    const auto take = [](const YamlValue& v, uint16_t* id) {
+      if (const auto n = v.Number(1, kMaxVlan)) *id = static_cast<uint16_t>(*n);
+    };
+    item.ReadMap({
+        {"wire", [&](const YamlValue& v) { take(v, &pair.wire); }, true},
+        {"vlan", [&](const YamlValue& v) { take(v, &pair.vlan); }, true},
+    });
+    if (absl::c_any_of(*pairs, [&](const auto& other) { return other.wire == pair.wire; }))
+      item.Fail(absl::StrCat("gives ", pair.wire, " on the wire two meanings"));
+    if (absl::c_any_of(*pairs, [&](const auto& other) { return other.vlan == pair.vlan; }))
+      item.Fail(absl::StrCat("gives VLAN ", pair.vlan, " two ids on the wire"));
+    pairs->push_back(pair);
+  });
 }
 
 bridge::StaticMac ConfigReader::ReadStaticMac(const YamlValue& value) {

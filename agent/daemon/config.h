@@ -50,6 +50,7 @@ struct BridgeConfig {
   std::chrono::milliseconds mac_aging{300000};
   uint32_t mac_limit = 8192;
   std::vector<bridge::StaticMac> fdb{};
+  pipeline::SwitchOptions options{};
   std::vector<port::PortSpec> ports{};  // without the local port
   // Files of rules and groups; empty: one rule, normal.
   std::string rules{}, groups{};

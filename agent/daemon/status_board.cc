@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/daemon/fdb_requests.h"
@@ -17,6 +18,16 @@
 namespace sluice::daemon {
 namespace {
 
+constexpr std::string_view kPriorityTags[] = {"never", "if-nonzero", "always"};
+
+std::string ModeOf(const port::PortSpec& spec) {
+  constexpr std::string_view kModes[] = {
+      "", "access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"};
+  if (spec.vlan_mode != port::VlanMode::kAuto)
+    return std::string(kModes[static_cast<size_t>(spec.vlan_mode)]);
+  return spec.vlan ? "access" : "trunk";
+}
+
 void FillPort(const port::PortStatus& port, v1::Port* out) {
   out->set_name(port.spec.name);
   out->set_number(port.port_no);
@@ -25,6 +36,16 @@ void FillPort(const port::PortStatus& port, v1::Port* out) {
   out->set_reason(port.reason);
   out->set_vlan(port.spec.vlan.value_or(0));
   for (uint16_t vlan : port.spec.trunks) out->add_trunks(vlan);
+  out->set_vlan_mode(ModeOf(port.spec));
+  out->set_priority_tags(std::string(kPriorityTags[static_cast<size_t>(port.spec.priority_tags)]));
+  for (const pipeline::VlanPair& pair : port.spec.vlan_map) {
+    v1::VlanPair* mapped = out->add_vlan_map();
+    mapped->set_wire(pair.wire);
+    mapped->set_vlan(pair.vlan);
+  }
+  out->set_is_protected(port.spec.is_protected);
+  out->set_has_link(port.has_link);
+  out->set_mac_limit(port.spec.mac_limit);
 }
 
 }  // namespace
@@ -109,7 +130,12 @@ v1::GetStatusResponse StatusBoard::Status() {
     if (posting.flows) FillFlowCache(*posting.flows, bridge->mutable_flows());
     bridge->set_macs(posting.bridge->macs().size());
     bridge->set_mac_limit(posting.mac_limit);
-    for (const port::PortStatus& port : posting.ports) FillPort(port, bridge->add_ports());
+    absl::flat_hash_map<uint32_t, uint64_t> macs;
+    for (const bridge::MacEntry& entry : posting.bridge->macs().List()) ++macs[entry.port_no];
+    for (const port::PortStatus& port : posting.ports) {
+      FillPort(port, bridge->add_ports());
+      bridge->mutable_ports()->rbegin()->set_macs(macs[port.port_no]);
+    }
   }
   return out;
 }

@@ -6,10 +6,34 @@ namespace sluice::pipeline {
 
 bool BridgePort::Carries(uint16_t vlan) const {
   if (access_vlan) return *access_vlan == vlan;
+  if (native_vlan == vlan) return true;
   return trunks.empty() || std::find(trunks.begin(), trunks.end(), vlan) != trunks.end();
 }
 
-PortTable::PortTable(std::vector<BridgePort> ports) : ports_(std::move(ports)) {
+std::optional<uint16_t> BridgePort::VlanOnWire(uint16_t id) const {
+  if (access_vlan) return id == 0 || is_tunnel ? access_vlan : std::nullopt;
+  uint16_t vlan = id == 0 ? native_vlan.value_or(0) : id;
+  if (id != 0) {
+    for (const VlanPair& pair : vlan_map) {
+      if (pair.wire == id) {
+        vlan = pair.vlan;
+        break;
+      }
+      if (pair.vlan == id) vlan = kMaxVlan + 1;  // it is another one on this wire
+    }
+  }
+  return vlan <= kMaxVlan && Carries(vlan) ? std::optional(vlan) : std::nullopt;
+}
+
+uint16_t BridgePort::WireIdOf(uint16_t vlan) const {
+  if (access_vlan || (native_vlan == vlan && !native_tagged)) return 0;
+  const auto pair = std::find_if(vlan_map.begin(), vlan_map.end(),
+                                 [&](const VlanPair& p) { return p.vlan == vlan; });
+  return pair == vlan_map.end() ? vlan : pair->wire;
+}
+
+PortTable::PortTable(std::vector<BridgePort> ports, SwitchOptions options)
+    : options_(std::move(options)), ports_(std::move(ports)) {
   std::stable_sort(ports_.begin(), ports_.end(),
                    [](const BridgePort& a, const BridgePort& b) { return a.port_no < b.port_no; });
   auto last =

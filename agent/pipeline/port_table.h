@@ -18,27 +18,62 @@ namespace sluice::pipeline {
 
 inline constexpr uint16_t kMaxVlan = 4094;
 
+// Whether untagged packets leave with a tag that has no VLAN, but a priority (802.1p).
+enum class PriorityTags : uint8_t { kNever, kIfNonzero, kAlways };
+
+// A VLAN that has another id on a port's wire.
+struct VlanPair {
+  uint16_t wire = 0, vlan = 0;  // neither is 0
+  friend bool operator==(const VlanPair&, const VlanPair&) = default;
+};
+
 struct BridgePort {
   uint32_t port_no = 0;
   std::string name{};
   // An access port: its untagged packets belong to this VLAN, and it takes no tagged ones.
   std::optional<uint16_t> access_vlan{};
+  // An access port whose packets keep the tags that they came with, inside of that VLAN's (802.1Q
+  // tunnel, QinQ).
+  bool is_tunnel = false;
   // A trunk port: the VLANs that it carries, 0 standing for untagged packets; empty: all.
   std::vector<uint16_t> trunks{};
-  // Whether it has a link, for groups that fail over.
+  // A trunk port whose untagged packets belong to this VLAN, which it always carries; in that it
+  // sends untagged, or tagged nevertheless.
+  std::optional<uint16_t> native_vlan{};
+  bool native_tagged = false;
+  // Of a trunk port: no VLAN and no id twice. An id that a VLAN of the list has in the bridge is
+  // none on the wire.
+  std::vector<VlanPair> vlan_map{};
+  PriorityTags priority_tags = PriorityTags::kNever;
+  // `normal` sends nothing from one protected port to another.
+  bool is_protected = false;
+  // Whether it has a link: for groups that fail over, and floods.
   bool up = true;
   // Addresses that the bridge learns from it at most; 0: as many as the bridge has room for.
   uint32_t mac_limit = 0;
 
   bool Carries(uint16_t vlan) const;
+  // The VLAN of a packet with this id on the wire, 0 for none; nullopt when it does not carry it.
+  std::optional<uint16_t> VlanOnWire(uint16_t id) const;
+  // The id that packets of the VLAN have on the wire; 0: they have no tag, or one of priority.
+  uint16_t WireIdOf(uint16_t vlan) const;
   friend bool operator==(const BridgePort&, const BridgePort&) = default;
+};
+
+// What a bridge has besides, for `normal`.
+struct SwitchOptions {
+  // Link-local protocols (01:80:c2:00:00:0X) are forwarded as other multicast is.
+  bool forward_bpdu = false;
+  friend bool operator==(const SwitchOptions&, const SwitchOptions&) = default;
 };
 
 class PortTable final : public attr::PortNames {
  public:
   PortTable() = default;
   // Of two ports with one number the later counts.
-  explicit PortTable(std::vector<BridgePort> ports);
+  explicit PortTable(std::vector<BridgePort> ports, SwitchOptions options = {});
+
+  const SwitchOptions& options() const { return options_; }
 
   const BridgePort* Find(uint32_t port_no) const;
   // Whether the bridge has it and it has a link.
@@ -52,6 +87,7 @@ class PortTable final : public attr::PortNames {
   const std::vector<BridgePort>& ports() const { return ports_; }
 
  private:
+  SwitchOptions options_;
   std::vector<BridgePort> ports_;
   absl::flat_hash_map<uint32_t, size_t> index_;
   absl::flat_hash_map<std::string, uint32_t> numbers_;

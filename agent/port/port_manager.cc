@@ -18,6 +18,34 @@ uint32_t TypeOf(const PortSpec& spec) {
   return spec.internal ? OVS_VPORT_TYPE_INTERNAL : OVS_VPORT_TYPE_NETDEV;
 }
 
+pipeline::BridgePort ToBridgePort(const PortSpec& spec, uint32_t port_no) {
+  pipeline::BridgePort port = {.port_no = port_no,
+                               .name = spec.name,
+                               .trunks = spec.trunks,
+                               .vlan_map = spec.vlan_map,
+                               .priority_tags = spec.priority_tags,
+                               .is_protected = spec.is_protected,
+                               .mac_limit = spec.mac_limit};
+  switch (spec.vlan_mode) {
+    case VlanMode::kTunnel:
+      port.is_tunnel = true;
+      [[fallthrough]];
+    case VlanMode::kAuto:
+    case VlanMode::kAccess:
+      port.access_vlan = spec.vlan;
+      break;
+    case VlanMode::kNativeTagged:
+      port.native_tagged = true;
+      [[fallthrough]];
+    case VlanMode::kNativeUntagged:
+      port.native_vlan = spec.vlan;
+      break;
+    case VlanMode::kTrunk:
+      break;
+  }
+  return port;
+}
+
 }  // namespace
 
 std::string_view ToString(PortState state) {
@@ -197,18 +225,18 @@ void PortManager::WakeAt(base::MonotonicMs when) {
   deadline_ = std::min(deadline_.value_or(when), when);
 }
 
+bool PortManager::HasLink(std::string_view name) const {
+  const route::Link* link = links_->Find(name);
+  return link == nullptr || (link->up && link->running);  // not heard of yet: it may have one
+}
+
 void PortManager::Publish() {
   std::vector<pipeline::BridgePort> ports;
-  ports.push_back({.port_no = OVSP_LOCAL, .name = bridge_, .access_vlan = {}, .trunks = {}});
-  for (const Entry& entry : entries_) {
-    const PortSpec& spec = entry.status.spec;
+  ports.push_back(ToBridgePort({.name = bridge_}, OVSP_LOCAL));
+  for (const Entry& entry : entries_)
     if (entry.status.state == PortState::kUp)
-      ports.push_back({.port_no = entry.status.port_no,
-                       .name = spec.name,
-                       .access_vlan = spec.vlan,
-                       .trunks = spec.trunks,
-                       .mac_limit = spec.mac_limit});
-  }
+      ports.push_back(ToBridgePort(entry.status.spec, entry.status.port_no));
+  for (pipeline::BridgePort& port : ports) port.up = HasLink(port.name);
   if (published_ == ports) return;
   published_ = ports;
   sink_->OnPorts(std::move(ports));
@@ -216,7 +244,10 @@ void PortManager::Publish() {
 
 std::vector<PortStatus> PortManager::Status() const {
   std::vector<PortStatus> out;
-  for (const Entry& entry : entries_) out.push_back(entry.status);
+  for (const Entry& entry : entries_) {
+    out.push_back(entry.status);
+    out.back().has_link = HasLink(entry.status.spec.name);
+  }
   out.insert(out.end(), unmanaged_.begin(), unmanaged_.end());
   return out;
 }

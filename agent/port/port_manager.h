@@ -43,6 +43,7 @@ struct PortStatus {
   std::string reason;    // why it is not kUp
   uint32_t port_no = 0;  // of kUp and kUnmanaged
   std::string type;      // "netdev", "internal", ...
+  bool has_link = true;  // of kUp: its device is up and has a carrier
   friend bool operator==(const PortStatus&, const PortStatus&) = default;
 };
 
@@ -121,6 +122,7 @@ class PortManager {
   std::string WhyRefused(const Entry& entry, const absl::Status& status) const;
   void SetState(Entry* entry, PortState state, std::string reason);
   void WakeAt(base::MonotonicMs when);
+  bool HasLink(std::string_view name) const;
   void Publish();
 
   const std::string bridge_;

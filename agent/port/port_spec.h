@@ -6,14 +6,30 @@
 #include <string>
 #include <vector>
 
+#include "agent/pipeline/port_table.h"
+
 namespace sluice::port {
+
+// As users know them from ovs-vswitchd.conf.db(5).
+enum class VlanMode : uint8_t {
+  kAuto,  // access with a vlan, trunk without
+  kAccess,
+  kTrunk,
+  kNativeTagged,
+  kNativeUntagged,
+  kTunnel,
+};
 
 struct PortSpec {
   std::string name;       // of the device, in the daemon's network namespace
   bool internal = false;  // the datapath makes the device, and its end takes it away
 
-  std::optional<uint16_t> vlan{};  // access port of this VLAN; without: a trunk port
+  std::optional<uint16_t> vlan{};  // of an access port, or the native one of a trunk port
   std::vector<uint16_t> trunks{};  // of a trunk port, ascending; 0: untagged; none: all
+  VlanMode vlan_mode = VlanMode::kAuto;
+  pipeline::PriorityTags priority_tags = pipeline::PriorityTags::kNever;
+  std::vector<pipeline::VlanPair> vlan_map{};
+  bool is_protected = false;
 
   uint32_t mac_limit = 0;  // addresses learned from it at most; 0: as many as the bridge has
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace sluice::ctl {
 
@@ -20,6 +21,17 @@ void AppendTable(const Table& table, std::string_view indent, std::string* out) 
     line.resize(line.find_last_not_of(' ') + 1);
     *out += line + "\n";
   }
+}
+
+std::string VlansText(const v1::Port& port) {
+  if (port.state() == "unmanaged") return "";
+  const std::string trunks =
+      port.trunks().empty() ? "trunk" : absl::StrCat("trunk ", absl::StrJoin(port.trunks(), ","));
+  if (port.vlan() == 0) return trunks;
+  if (port.vlan_mode().empty() || port.vlan_mode() == "access")
+    return absl::StrCat("vlan ", port.vlan());
+  if (port.vlan_mode() == "dot1q-tunnel") return absl::StrCat("tunnel ", port.vlan());
+  return absl::StrCat(trunks, ", ", port.vlan_mode(), " ", port.vlan());
 }
 
 std::string Uptime(uint64_t ms) {

@@ -52,6 +52,7 @@ enum class Verdict : uint8_t {
   kDropSamePort,     // the destination is behind the port that the packet came from
   kDropReserved,     // link-local protocol (01:80:c2:00:00:0X): never forwarded
   kDropVlan,         // the port does not carry the packet's VLAN
+  kDropProtected,    // from one protected port to another
   kDropUnknownPort,  // the bridge has no such port
   kDropNotEthernet,  // the packet has no Ethernet header
   kDropNoRule,       // no rule of table 0 matches
@@ -61,7 +62,7 @@ enum class Verdict : uint8_t {
   kDropUnsettable,   // a header was changed that nobody can change
   kDropBlind,        // a header was asked for that an MPLS label hid
 };
-inline constexpr int kVerdicts = 15;
+inline constexpr int kVerdicts = 16;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);

@@ -256,7 +256,7 @@ void Walk::SendToPort(uint32_t port_no, uint32_t max_length) {
 
 void Walk::SendToAll(uint32_t max_length) {
   for (const BridgePort& port : view_->ports.ports()) {
-    if (port.port_no != InPort() && going()) SendToPort(port.port_no, max_length);
+    if (port.port_no != InPort() && port.up && going()) SendToPort(port.port_no, max_length);
   }
 }
 

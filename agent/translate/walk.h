@@ -138,7 +138,9 @@ class Walk {
   void Normal(uint32_t max_length);
   void LearnSource(const base::Mac& from, uint16_t vlan, uint32_t port_no);
   std::optional<uint16_t> VlanOf(const pipeline::BridgePort& in);
-  void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort* but,
+  void ReadTag(uint16_t bits);
+  int TagFor(const pipeline::BridgePort& port, uint16_t vlan, bool own);
+  void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort& in,
                   uint16_t vlan, uint32_t max_length);
 
   const View* view_ = nullptr;

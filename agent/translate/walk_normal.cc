@@ -14,7 +14,10 @@ using pipeline::Needs;
 namespace {
 
 constexpr uint16_t kTpid = 0x8100;
+constexpr uint16_t kServiceTpid = 0x88a8;
 constexpr uint16_t kVidBits = 0x0fff;
+constexpr uint16_t kPcpBits = 0xe000;
+constexpr int kNoTag = -1;
 
 // 01:80:c2:00:00:00 to 0f: spanning tree, link aggregation, LLDP and their like (IEEE
 // 802.1Q, 8.6.3).
@@ -38,7 +41,7 @@ void Walk::Normal(uint32_t max_length) {
   if (!HoldsNow(Needs::kEthernet)) return drop(Verdict::kDropNotEthernet);
   PacketState& state = now_.state;
   const Mac to = state.ReadMember(&Fields::eth_dst);
-  if (IsReserved(to)) return drop(Verdict::kDropReserved);
+  if (IsReserved(to) && !view_->ports.options().forward_bpdu) return drop(Verdict::kDropReserved);
   const std::optional<uint16_t> vlan = VlanOf(*in);
   if (!vlan) return drop(Verdict::kDropVlan);
   const Mac from = state.ReadMember(&Fields::eth_src);
@@ -46,7 +49,7 @@ void Walk::Normal(uint32_t max_length) {
   if (to.is_multicast()) {
     out_->verdict = Verdict::kFlood;
     Note(Explain(Verdict::kFlood));
-    return SendInVlan(view_->ports.ports(), in, *vlan, max_length);
+    return SendInVlan(view_->ports.ports(), *in, *vlan, max_length);
   }
   out_->macs = true;
   const std::optional<uint32_t> port_no = view_->macs.FindPort(*vlan, to);
@@ -55,11 +58,12 @@ void Walk::Normal(uint32_t max_length) {
     out_->verdict = Verdict::kFloodUnknown;
     out_->install = false;
     Note(Explain(Verdict::kFloodUnknown));
-    return SendInVlan(view_->ports.ports(), in, *vlan, max_length);
+    return SendInVlan(view_->ports.ports(), *in, *vlan, max_length);
   }
   if (out == in) return drop(Verdict::kDropSamePort);
+  if (in->is_protected && out->is_protected) return drop(Verdict::kDropProtected);
   out_->verdict = Verdict::kForward;
-  SendInVlan(std::span(out, 1), nullptr, *vlan, max_length);
+  SendInVlan(std::span(out, 1), *in, *vlan, max_length);
 }
 
 // A flow that teaches another port than the one where the address is now would hide the address's
@@ -78,52 +82,67 @@ void Walk::LearnSource(const Mac& from, uint16_t vlan, uint32_t port_no) {
 
 // The VLAN that the packet belongs to, 0 for none; nullopt when the port does not carry it.
 std::optional<uint16_t> Walk::VlanOf(const BridgePort& in) {
+  if (in.is_tunnel) return in.access_vlan;  // whatever tags it has
   uint16_t id = 0;
   if (now_.state.HasVlan()) {
-    Fields bits;
-    bits.vlans[0].tci = Be16::FromHost(kVidBits);
-    now_.state.Read(bits);
+    ReadTag(kVidBits);
     id = VidOf(now_.state);
   }
-  if (in.access_vlan) return id == 0 ? in.access_vlan : std::nullopt;
-  return in.Carries(id) ? std::optional(id) : std::nullopt;
+  return in.VlanOnWire(id);
 }
 
-// First the ports that take the packet as it is, then, each on a copy, those that want it without
-// a tag and with one.
-void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort* but, uint16_t vlan,
+void Walk::ReadTag(uint16_t bits) {
+  Fields fields;
+  fields.vlans[0].tci = Be16::FromHost(bits);
+  now_.state.Read(fields);
+}
+
+// What stands in place of the packet's tag when it leaves a port: an id, 0 for a tag of priority
+// alone, or no tag. `own` says whether the packet's outer tag is the bridge's to change.
+int Walk::TagFor(const BridgePort& port, uint16_t vlan, bool own) {
+  const uint16_t id = port.WireIdOf(vlan);
+  if (id != 0) return id;
+  if (port.priority_tags == pipeline::PriorityTags::kNever || port.is_tunnel) return kNoTag;
+  if (port.priority_tags == pipeline::PriorityTags::kAlways) return 0;
+  if (!own) return kNoTag;
+  ReadTag(kPcpBits);
+  return (now_.state.now().vlans[0].tci.host() & kPcpBits) != 0 ? 0 : kNoTag;
+}
+
+// To those of `ports` that have a link, carry the VLAN and may hear from `in`. First those that
+// take the packet as it is, then, on a copy for each, those that want it without a tag or with
+// another one.
+void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, uint16_t vlan,
                       uint32_t max_length) {
-  enum class Form : uint8_t { kAsIs, kUntagged, kTagged };
-  const bool tagged = now_.state.HasVlan();
-  const bool same_vlan = tagged && VidOf(now_.state) == vlan;
-  const auto takes = [&](const BridgePort& port, Form form) {
-    if (&port == but || !port.Carries(vlan)) return false;
-    if (port.access_vlan || vlan == 0) return form == (tagged ? Form::kUntagged : Form::kAsIs);
-    return form == (same_vlan ? Form::kAsIs : Form::kTagged);
-  };
-  const auto send = [&](Form form) {
-    for (const BridgePort& port : ports)
-      if (going() && takes(port, form)) SendToPort(port.port_no, max_length);
-  };
-  const auto is_wanted = [&](Form form) {
-    return going() && std::any_of(ports.begin(), ports.end(),
-                                  [&](const BridgePort& port) { return takes(port, form); });
-  };
-  send(Form::kAsIs);
-  if (is_wanted(Form::kUntagged)) {
-    OnCopy([&] {
-      now_.state.PopVlan();
-      send(Form::kUntagged);
-    });
+  const bool own = !in.is_tunnel && now_.state.HasVlan();
+  const int as_is = own ? VidOf(now_.state) : kNoTag;
+  absl::InlinedVector<std::pair<const BridgePort*, int>, 32> takers;
+  absl::InlinedVector<int, 8> tags = {as_is, kNoTag};
+  for (const BridgePort& port : ports) {
+    if (&port == &in || !port.up || !port.Carries(vlan)) continue;
+    if (in.is_protected && port.is_protected) continue;
+    const int tag = TagFor(port, vlan, own);
+    takers.emplace_back(&port, tag);
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
   }
-  if (is_wanted(Form::kTagged)) {
+  const auto send = [&](int tag) {
+    for (const auto& [port, wanted] : takers)
+      if (going() && wanted == tag) SendToPort(port->port_no, max_length);
+  };
+  const auto change = [&](int tag) {
+    if (tag == kNoTag) return now_.state.PopVlan();
+    const auto id = static_cast<uint16_t>(tag);
+    if (own) return now_.state.SetTci(id, kVidBits);
+    PushTag(in.is_tunnel ? kServiceTpid : kTpid, id);
+  };
+  send(as_is);
+  for (const int tag : tags) {
+    const bool wanted = tag != as_is && std::any_of(takers.begin(), takers.end(),
+                                                    [&](auto& t) { return t.second == tag; });
+    if (!wanted || !going()) continue;
     OnCopy([&] {
-      if (tagged) {
-        now_.state.SetTci(vlan, kVidBits);
-      } else {
-        PushTag(kTpid, vlan);
-      }
-      send(Form::kTagged);
+      change(tag);
+      send(tag);
     });
   }
 }

@@ -19,11 +19,7 @@ class Maker {
       : out_(*out), options_(out->options), random_(seed), actions_(&options_, &random_) {}
 
   void Run() {
-    out_.parts.ports = PortTable({{.port_no = 0},
-                                  {.port_no = 1},
-                                  {.port_no = 2},
-                                  {.port_no = 3, .access_vlan = 10},
-                                  {.port_no = 4, .trunks = {10, 20}}});
+    Ports();
     Addresses();
     for (unsigned table = 0; table <= options_.tables; ++table)
       for (unsigned i = 0; i < options_.rules_per_table; ++i) AddRule(table, i);
@@ -32,6 +28,39 @@ class Maker {
   }
 
  private:
+  void Ports() {
+    std::vector<pipeline::BridgePort> ports = {{.port_no = 0},
+                                               {.port_no = 1},
+                                               {.port_no = 2},
+                                               {.port_no = 3, .access_vlan = 10},
+                                               {.port_no = 4, .trunks = {10, 20}}};
+    pipeline::SwitchOptions options;
+    if (options_.switch_settings) {
+      for (pipeline::BridgePort& port : ports) Vary(&port);
+      options.forward_bpdu = random_.Percent(30);
+    }
+    out_.parts.ports = PortTable(std::move(ports), options);
+  }
+
+  void Vary(pipeline::BridgePort* port) {
+    const auto vlan = [this] { return kVlans[random_.Below(std::size(kVlans))]; };
+    port->up = random_.Percent(90);
+    port->is_protected = random_.Percent(30);
+    port->priority_tags = static_cast<pipeline::PriorityTags>(random_.Below(3));
+    if (port->access_vlan) {
+      port->is_tunnel = random_.Percent(40);
+      return;
+    }
+    if (random_.Percent(30)) {
+      port->native_vlan = 10;
+      port->native_tagged = random_.Percent(50);
+    }
+    if (random_.Percent(40)) port->vlan_map.push_back({.wire = 30, .vlan = 20});
+    const uint16_t other = vlan();
+    if (random_.Percent(20) && other != 0 && other != 20)
+      port->vlan_map.push_back({.wire = 20, .vlan = other});
+  }
+
   void Addresses() {
     for (uint8_t last = 1; last <= 4; ++last) {
       for (const uint16_t vlan : kVlans) {

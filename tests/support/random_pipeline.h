@@ -45,6 +45,8 @@ struct RandomPipelineOptions {
   // Changes to headers that the kernel cannot change: ARP, ND, ICMP.
   bool unsettable = true;
   bool normal = true;
+  // Ports with settings of every kind, instead of the plain ones below.
+  bool switch_settings = false;
   // max_len for IN_PORT, ALL, FLOOD and NORMAL.
   bool cut_to_reserved = true;
   RandomPacketOptions packets{};

@@ -401,7 +401,8 @@ class Walk {
     const bool watches =
         bucket.watch_port != pipeline::kPortNone || bucket.watch_group != pipeline::kNoGroup;
     if (!watches) return type != GroupType::kFastFailover;
-    if (parts_.ports.Find(bucket.watch_port) != nullptr) return true;
+    const BridgePort* watched_port = parts_.ports.Find(bucket.watch_port);
+    if (watched_port != nullptr && watched_port->up) return true;
     const Group* watched = FindGroup(bucket.watch_group);
     if (watched == nullptr || !seen->insert(watched->id).second) return false;
     return std::any_of(watched->buckets.begin(), watched->buckets.end(),
@@ -479,7 +480,7 @@ class Walk {
       case pipeline::kPortAll:
       case pipeline::kPortFlood:
         for (const BridgePort& other : parts_.ports.ports())
-          if (other.port_no != InPort()) ToPort(other.port_no, max_length);
+          if (other.port_no != InPort() && other.up) ToPort(other.port_no, max_length);
         return;
       case pipeline::kPortNormal:
         return Normal(max_length);
@@ -523,23 +524,37 @@ class Walk {
     const BridgePort* in = parts_.ports.Find(InPort());
     const Packet& packet = state_.packet;
     const Mac source = packet.rest.eth_src, destination = packet.rest.eth_dst;
-    if (in == nullptr || !packet.is_ethernet() || IsLinkLocal(destination)) return;
+    if (in == nullptr || !packet.is_ethernet() ||
+        (IsLinkLocal(destination) && !parts_.ports.options().forward_bpdu))
+      return;
     const int tag = packet.tags.empty() ? 0 : packet.tags[0].tci.host() & 0x0fff;
-    if (in->access_vlan && tag != 0) return;
-    const auto vlan = in->access_vlan ? *in->access_vlan : static_cast<uint16_t>(tag);
-    if (!in->Carries(vlan)) return;
+    const std::optional<uint16_t> known = VlanOf(*in, static_cast<uint16_t>(tag));
+    if (!known || !in->Carries(*known)) return;
+    const uint16_t vlan = *known;
     if (!source.is_multicast())
       result_.learned = ReferenceResult::Learned{source, vlan, in->port_no};
     if (!destination.is_multicast()) {
       const auto seen = parts_.macs.find({vlan, destination});
       const BridgePort* to = seen == parts_.macs.end() ? nullptr : parts_.ports.Find(seen->second);
       if (to != nullptr && to->Carries(vlan)) {
-        if (to != in) Bridge(*to, vlan, max_length);
+        if (to != in) Bridge(*in, *to, vlan, max_length);
         return;
       }
     }
     for (const BridgePort& port : parts_.ports.ports())
-      if (&port != in && port.Carries(vlan)) Bridge(port, vlan, max_length);
+      if (&port != in && port.Carries(vlan)) Bridge(*in, port, vlan, max_length);
+  }
+
+  static std::optional<uint16_t> VlanOf(const BridgePort& in, uint16_t tag) {
+    if (in.is_tunnel) return in.access_vlan;
+    if (in.access_vlan) return tag == 0 ? in.access_vlan : std::nullopt;
+    if (tag == 0) return in.native_vlan.value_or(0);
+    bool hidden = false;
+    for (const pipeline::VlanPair& pair : in.vlan_map) {
+      if (pair.wire == tag) return pair.vlan;
+      hidden |= pair.vlan == tag;
+    }
+    return hidden ? std::nullopt : std::optional(tag);
   }
 
   static bool IsLinkLocal(const Mac& mac) {
@@ -548,12 +563,28 @@ class Walk {
   }
 
   // Out of one port, with the tag that the port wants.
-  void Bridge(const BridgePort& port, uint16_t vlan, uint32_t max_length) {
+  void Bridge(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
+    if ((in.is_protected && port.is_protected) || !port.up) return;
     const Packet before = state_.packet;
-    if (port.access_vlan || vlan == 0) {
-      StripVlan();
+    const bool untagged = port.access_vlan || vlan == 0 ||
+                          (port.native_vlan && *port.native_vlan == vlan && !port.native_tagged);
+    uint16_t id = vlan;
+    for (const pipeline::VlanPair& pair : port.vlan_map)
+      if (pair.vlan == vlan) id = pair.wire;
+    if (in.is_tunnel) {
+      if (!untagged) PushVlan(0x88a8, id);
+    } else if (!untagged) {
+      SetTag(id, 0x0fff);
     } else {
-      SetTag(vlan, 0x0fff);
+      const bool tagged = !state_.packet.tags.empty();
+      const int priority = tagged ? state_.packet.tags[0].tci.host() >> 13 : 0;
+      const bool keeps = port.priority_tags == pipeline::PriorityTags::kAlways ||
+                         (port.priority_tags == pipeline::PriorityTags::kIfNonzero && priority > 0);
+      if (keeps && !port.is_tunnel) {
+        SetTag(0, 0x0fff);
+      } else {
+        StripVlan();
+      }
     }
     ToPort(port.port_no, max_length);
     state_.packet = before;

@@ -27,6 +27,7 @@ bridges:
   - name: br0
     mac_aging: 1h
     mac_limit: 16
+    forward_bpdu: true
     fdb:
       - {mac: 0a:00:00:00:00:01, vlan: 10, port: b}
       - {mac: 0a:00:00:00:00:01, port: br0}
@@ -36,6 +37,8 @@ bridges:
       - {name: b, vlan: 10, mac_limit: 3}
       - {name: c, trunks: [20, 10]}
       - {name: d, type: internal}
+      - {name: e, vlan: 10, vlan_mode: native-tagged, trunks: [20], vlan_map: [{wire: 30, vlan: 20}]}
+      - {name: f, vlan: 10, vlan_mode: dot1q-tunnel, protected: true, priority_tags: always}
   - {name: br1}
 )",
                                                     "f");
@@ -62,7 +65,18 @@ bridges:
                             {.name = "b", .vlan = uint16_t{10}, .mac_limit = 3},
                             {.name = "c", .trunks = {10, 20}},
                             {.name = "d", .internal = true},
+                            {.name = "e",
+                             .vlan = uint16_t{10},
+                             .trunks = {20},
+                             .vlan_mode = port::VlanMode::kNativeTagged,
+                             .vlan_map = {{.wire = 30, .vlan = 20}}},
+                            {.name = "f",
+                             .vlan = uint16_t{10},
+                             .vlan_mode = port::VlanMode::kTunnel,
+                             .priority_tags = pipeline::PriorityTags::kAlways,
+                             .is_protected = true},
                         });
+  CHECK(bridge.options.forward_bpdu);
   CHECK(bridge.fdb == std::vector<bridge::StaticMac>{
                           {{{0x0a, 0, 0, 0, 0, 1}}, 10, "b"},
                           {{{0x0a, 0, 0, 0, 0, 1}}, 0, "br0"},
@@ -120,7 +134,21 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
        "f:1:48: bridges[0].ports[1].vlan: must be a number from 1 to 4094, not \"4095\""},
       {"bridges: [{name: a, ports: [{name: c, vlan: 1, trunks: [2]}]}]",
        "f:1:29: bridges[0].ports[0]: has both vlan (an access port) and trunks (a trunk port): "
-       "leave one out"},
+       "leave one out, or give a vlan_mode of native-tagged or native-untagged"},
+      {"bridges: [{name: a, ports: [{name: c, vlan: 1, vlan_mode: trunk}]}]",
+       "f:1:29: bridges[0].ports[0]: has a vlan, which a trunk port has not: leave it out"},
+      {"bridges: [{name: a, ports: [{name: c, vlan_mode: native-tagged}]}]",
+       "f:1:29: bridges[0].ports[0]: has a vlan_mode that needs a vlan"},
+      {"bridges: [{name: a, ports: [{name: c, vlan: 1, vlan_map: [{wire: 2, vlan: 3}]}]}]",
+       "f:1:29: bridges[0].ports[0]: has a vlan_map, which only trunk ports have"},
+      {"bridges: [{name: a, ports: [{name: c, trunks: [1], vlan_map: [{wire: 2, vlan: 3}]}]}]",
+       "f:1:29: bridges[0].ports[0]: has VLAN 3 in vlan_map, but not in trunks"},
+      {"bridges: [{name: a, ports: [{name: c, vlan_map: [{wire: 2, vlan: 3}, {wire: 2, vlan: "
+       "4}]}]}]",
+       "f:1:70: bridges[0].ports[0].vlan_map[1]: gives 2 on the wire two meanings"},
+      {"bridges: [{name: a, ports: [{name: c, vlan_map: [{wire: 2, vlan: 3}, {wire: 4, vlan: "
+       "3}]}]}]",
+       "f:1:70: bridges[0].ports[0].vlan_map[1]: gives VLAN 3 two ids on the wire"},
       {"bridges: [{name: a, ports: [{name: c, trunks: []}]}]",
        "f:1:47: bridges[0].ports[0].trunks: names no VLAN; leave it out for all of them"},
       {"bridges: [{name: a, ports: [{name: c, trunks: [1, 1]}]}]",

@@ -135,6 +135,22 @@ TEST_CASE("bridge: a static address is refused where its VLAN is not carried") {
   CHECK(bridge.AddStaticMac({Host(1), 10, "v1"}).ok());
 }
 
+TEST_CASE("bridge: a port that loses its link loses its addresses, and learns none") {
+  base::FakeClock clock(1000);
+  Bridge bridge({.name = "br0"}, &clock);
+  bridge.SetStaticMacs({{Host(2), 0, "v1"}});
+  bridge.SetPorts({{.port_no = 1, .name = "v1"}});
+  bridge.Learn({Host(1), 0, 1}, 1000);
+  CHECK(bridge.FindPort(0, Host(1)) == 1u);
+  bridge.SetPorts({{.port_no = 1, .name = "v1", .up = false}});
+  CHECK_FALSE(bridge.FindPort(0, Host(1)));
+  CHECK(bridge.FindPort(0, Host(2)) == 1u);
+  bridge.Learn({Host(1), 0, 1}, 1001);  // the kernel tells of late
+  bridge.Learn({Host(3), 0, 9}, 1001);
+  CHECK_FALSE(bridge.FindPort(0, Host(1)));
+  CHECK_FALSE(bridge.FindPort(0, Host(3)));
+}
+
 TEST_CASE("MAC table: many threads learn, look up and change at once [threads]", "[threads]") {
   MacTable table(/*aging_ms=*/50, /*limit=*/200);
   std::vector<std::thread> threads;

@@ -208,7 +208,9 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
   int siblings = 0;
   Comparison comparison;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
-    Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls}), .field_hashes = false});
+    Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls}),
+                   .field_hashes = false,
+                   .switch_settings = seed % 3 != 0});
     lab.abilities.dec_ttl = seed % 4 != 0;
     lab.packet_ins = seed % 5 != 0;
     const ReferencePipeline reference(lab.made.parts);
@@ -360,7 +362,7 @@ TEST_CASE("translation: what the kernel cannot set, the agent sets in the packet
 TEST_CASE("translation: groups that hash fields, and popped labels, are sound") {
   int siblings = 0;
   for (uint64_t seed = 1000; seed <= 1100; ++seed) {
-    Lab lab(seed, {.kernel_hashes = true});
+    Lab lab(seed, {.kernel_hashes = true, .switch_settings = seed % 2 != 0});
     Random random(seed);
     for (int i = 0; i < 50; ++i) {
       const Fields packet = lab.made.Packet(&random);

@@ -171,6 +171,81 @@ TEST_CASE("translate: decisions of the learning switch, and their masks") {
   }
 }
 
+// Port 1 is a plain trunk; what the others are, their names say.
+const std::vector<BridgePort> kModePorts = {
+    {.port_no = 1, .name = "trunk"},
+    {.port_no = 2, .name = "native", .native_vlan = 10},
+    {.port_no = 3, .name = "native-tagged", .native_vlan = 10, .native_tagged = true},
+    {.port_no = 4, .name = "tunnel", .access_vlan = 10, .is_tunnel = true},
+    {.port_no = 5, .name = "mapped", .vlan_map = {{.wire = 30, .vlan = 10}}},
+    {.port_no = 6, .name = "down", .up = false},
+    {.port_no = 7,
+     .name = "priority",
+     .access_vlan = 10,
+     .priority_tags = pipeline::PriorityTags::kIfNonzero},
+};
+
+const Case kModeCases[] = {
+    {"a native VLAN takes untagged packets, and floods with the tag that each port wants",
+     UNTAGGED("2", MAC(7), "ff:ff:ff:ff:ff:ff"), Verdict::kFlood,
+     "4,7,clone(push_vlan(vid=10,pcp=0),1,3),push_vlan(vid=30,pcp=0),5",
+     "recirc_id(0),in_port(2),eth(src=" MAC(7) ",dst=ff:ff:ff:ff:ff:ff)"},
+    {"out of a native-untagged port without its tag", TAGGED("1", "10", MAC(7), MAC(2)),
+     Verdict::kForward, "pop_vlan,2",
+     "recirc_id(0),in_port(1),eth(src=" MAC(7) ",dst=" MAC(
+         2) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+    {"out of a native-tagged one with it", TAGGED("1", "10", MAC(7), MAC(3)), Verdict::kForward,
+     "3",
+     "recirc_id(0),in_port(1),eth(src=" MAC(7) ",dst=" MAC(
+         3) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+    {"a tunnel reads no tag, and puts a service tag on top", TAGGED("4", "77", MAC(7), MAC(1)),
+     Verdict::kForward, "push_vlan(tpid=0x88a8,vid=10,pcp=0),1",
+     "recirc_id(0),in_port(4),eth(src=" MAC(7) ",dst=" MAC(
+         1) "),eth_type(0x8100),vlan(),encap(eth_type(0x88b5/0))"},
+    {"an id on the wire is another VLAN inside", TAGGED("5", "30", MAC(7), MAC(2)),
+     Verdict::kForward, "pop_vlan,2",
+     "recirc_id(0),in_port(5),eth(src=" MAC(7) ",dst=" MAC(
+         2) "),eth_type(0x8100),vlan(vid=30),encap(eth_type(0x88b5/0))"},
+    {"and the other way, with the priority as it is", TAGGED("1", "10", MAC(7), MAC(5)),
+     Verdict::kForward, "pop_vlan,push_vlan(vid=30,pcp=3),5", nullptr},
+    {"the id that the VLAN has inside is none there", TAGGED("5", "10", MAC(7), MAC(2)),
+     Verdict::kDropVlan, "drop",
+     "recirc_id(0),in_port(5),eth(dst=" MAC(
+         2) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))"},
+};
+
+TEST_CASE("translate: modes of ports, and their masks") {
+  const PortTable ports(kModePorts);
+  const KnownMacs macs;
+  Translation translation;
+  for (const Case& test : kModeCases) {
+    INFO(test.what);
+    const ovs::FlowKey key = Key(test.key);
+    Translate(key, ports, macs, &translation);
+    CHECK(translate::ToString(translation.verdict) == translate::ToString(test.verdict));
+    CHECK(ActionsText(translation) == test.actions);
+    if (test.flow != nullptr) CHECK(MaskText(key, translation.mask) == test.flow);
+  }
+}
+
+TEST_CASE("translate: protected ports, and link-local protocols that are forwarded") {
+  const PortTable ports({{.port_no = 1, .name = "a", .is_protected = true},
+                         {.port_no = 2, .name = "b", .is_protected = true},
+                         {.port_no = 3, .name = "c"}},
+                        {.forward_bpdu = true});
+  const KnownMacs macs;
+  Translation translation;
+  Translate(Key(UNTAGGED("1", MAC(7), MAC(2))), ports, macs, &translation);
+  CHECK(translation.verdict == Verdict::kDropProtected);
+  CHECK(translation.actions.empty());
+  Translate(Key(UNTAGGED("1", MAC(7), "ff:ff:ff:ff:ff:ff")), ports, macs, &translation);
+  CHECK(ActionsText(translation) == "3");
+  Translate(Key(UNTAGGED("1", MAC(7), MAC(3))), ports, macs, &translation);
+  CHECK(ActionsText(translation) == "3");
+  Translate(Key(UNTAGGED("3", MAC(7), "01:80:c2:00:00:0e")), ports, macs, &translation);
+  CHECK(ActionsText(translation) == "1,2");
+}
+
 // A small generator: the same packets in every run.
 class Random {
  public:

@@ -1,12 +1,40 @@
 // sluicectl port: ports of bridges, listed or changed in the desired state.
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "agent/sluicectl/commands/commands.h"
 #include "agent/sluicectl/edits.h"
 #include "agent/sluicectl/text.h"
 
 namespace sluice::ctl {
 namespace {
+
+// What a port has that others have not.
+std::string Extras(const v1::Port& port) {
+  std::string text;
+  for (const v1::VlanPair& pair : port.vlan_map())
+    absl::StrAppend(&text, " ", pair.wire(), "=", pair.vlan());
+  if (port.is_protected()) absl::StrAppend(&text, " protected");
+  if (port.priority_tags() == "if-nonzero" || port.priority_tags() == "always")
+    absl::StrAppend(&text, " priority-tags ", port.priority_tags());
+  if (!port.reason().empty()) absl::StrAppend(&text, " (", port.reason(), ")");
+  return text.empty() ? text : text.substr(1);
+}
+
+std::string ToText(const v1::GetStatusResponse& status) {
+  Table table = {{"BRIDGE", "PORT", "NUMBER", "TYPE", "STATE", "LINK", "MACS", "VLAN", "AND"}};
+  for (const v1::Bridge& bridge : status.bridges()) {
+    for (const v1::Port& port : bridge.ports()) {
+      const bool numbered = port.state() == "up" || port.state() == "unmanaged";
+      const std::string limit = port.mac_limit() == 0 ? "" : absl::StrCat("/", port.mac_limit());
+      const std::string link = port.has_link() ? "yes" : "no";
+      table.push_back({bridge.name(), port.name(), numbered ? absl::StrCat(port.number()) : "-",
+                       port.type(), port.state(), port.state() == "up" ? link : "-",
+                       absl::StrCat(port.macs(), limit), VlansText(port), Extras(port)});
+    }
+  }
+  std::string out;
+  AppendTable(table, "", &out);
+  return out;
+}
 
 int List(Session* session, const std::string& only) {
   v1::GetStatusResponse status;
@@ -18,22 +46,7 @@ int List(Session* session, const std::string& only) {
     std::fprintf(stderr, "sluicectl: there is no bridge \"%s\"\n", only.c_str());
     return kRefused;
   }
-  session->Print(status, [&] {
-    Table table = {{"BRIDGE", "PORT", "NUMBER", "TYPE", "VLAN", "STATE"}};
-    for (const v1::Bridge& bridge : status.bridges())
-      for (const v1::Port& port : bridge.ports()) {
-        const bool numbered = port.state() == "up" || port.state() == "unmanaged";
-        table.push_back(
-            {bridge.name(), port.name(), numbered ? absl::StrCat(port.number()) : "-", port.type(),
-             port.vlan() != 0        ? absl::StrCat(port.vlan())
-             : port.trunks().empty() ? "-"
-                                     : absl::StrJoin(port.trunks(), ","),
-             absl::StrCat(port.state(), port.reason().empty() ? "" : ": ", port.reason())});
-      }
-    std::string out;
-    AppendTable(table, "", &out);
-    return out;
-  });
+  session->Print(status, [&] { return ToText(status); });
   return 0;
 }
 

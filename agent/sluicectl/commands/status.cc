@@ -1,17 +1,10 @@
 // sluicectl status: bridges, their ports and flows, and whether all is well.
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "agent/sluicectl/commands/commands.h"
 #include "agent/sluicectl/text.h"
 
 namespace sluice::ctl {
 namespace {
-
-std::string Vlans(const v1::Port& port) {
-  if (port.vlan() != 0) return absl::StrCat("vlan ", port.vlan());
-  if (port.trunks().empty()) return port.state() == "unmanaged" ? "" : "trunk";
-  return absl::StrCat("trunk ", absl::StrJoin(port.trunks(), ","));
-}
 
 void AppendFlows(const v1::FlowCacheStats& flows, std::string* out) {
   absl::StrAppend(out, "  flows kept: ", flows.flows(), " of at most ", flows.limit());
@@ -40,7 +33,8 @@ void AppendBridge(const v1::Bridge& bridge, std::string* out) {
   for (const v1::Port& port : bridge.ports()) {
     const bool numbered = port.state() == "up" || port.state() == "unmanaged";
     table.push_back({absl::StrCat("port ", numbered ? absl::StrCat(port.number()) : "-", ":"),
-                     port.name(), port.type(), Vlans(port), port.state(),
+                     port.name(), port.type(), VlansText(port),
+                     port.state() == "up" && !port.has_link() ? "no link" : port.state(),
                      port.reason().empty() ? "" : absl::StrCat("(", port.reason(), ")")});
   }
   AppendTable(table, "  ", out);
