@@ -97,7 +97,10 @@ Forwarder::Forwarder(flowcache::Datapaths* datapaths, install::Installer install
 
 // The datapath of the upcall, with the ports as they are in this batch.
 Forwarder::View* Forwarder::Find(int dp_ifindex) {
-  if (views_.empty()) now_ = clock_->Now();
+  if (views_.empty()) {
+    pass_.Enter(&datapaths_->gate());
+    now_ = clock_->Now();
+  }
   for (View& view : views_)
     if (view.datapath->dp_ifindex == dp_ifindex) return &view;
   const auto datapaths = datapaths_->Get();
@@ -155,10 +158,6 @@ void Forwarder::PublishPacketIn(const ovs::Upcall& upcall, const translate::User
 }
 
 bool Forwarder::Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key) {
-  if (views_.empty()) {
-    pass_.Enter(&datapaths_->gate());
-    now_ = clock_->Now();
-  }
   *view = Find(upcall.dp_ifindex);
   if (*view == nullptr) {
     Count().unknown_datapath.Add();
