@@ -28,7 +28,7 @@ check 'packets pass' reach 1 10.0.0.2
 expire
 check 'nothing is sent up while nobody listens' not sends_up
 dpctl dump-flows br0 | grep dec_ttl
-check 'the datapath drops what runs out by itself' eval 'dpctl dump-flows br0 | grep -q "dec_ttl(le_1())"'
+check 'the datapath drops what runs out by itself' eval 'dpctl dump-flows br0 | grep -q "dec_ttl(le_1(drop))"'
 check 'and refuses no flow' test "$(counter install_flow_errors)" = 0
 check 'nor is a packet whose TTL ran out' test "$(counter packet_ins_unheard)" = 0
 
