@@ -51,20 +51,21 @@ check 'explain: one that is not there' not control explain ffffffffff
 check 'explain: what is no UFID' not control explain tcp
 
 check 'verify: all right' control flows br0 verify
+# Hosts speak IPv6 multicast when they please, which makes flows at any time: these are left out.
 # What others do: another action, a flow more, a flow less.
 key=$(dpctl dump-flows -m br0 | sed -n "s/^ufid:$ufid, \(.*\), packets:.*/\1/p")
 dpctl mod-flow br0 "ufid:$ufid,$key" 3
 dpctl add-flow br0 'recirc_id(0),in_port(2),eth(),eth_type(0x88b5)' 1
 other=$(sed -n 's/^ufid:\([^,]*\),.*in_port(v2).*/\1/p' "$work/flows" | head -1)
 dpctl del-flow br0 "ufid:$other"
-dpctl dump-flows br0 | sed 's/packets:.*actions/actions/' | sort >"$work/before"
+dpctl dump-flows br0 | grep -v dst=33:33 | sed 's/packets:.*actions/actions/' | sort >"$work/before"
 control flows br0 verify >"$work/found"
 check 'verify: finds it, status 1' test $? = 1
 cat "$work/found"
 check 'verify: other actions' grep -q "^br0: differs: ufid:$ufid, .*: kernel: v3; agent: v2" "$work/found"
 check 'verify: a foreign flow' grep -q '^br0: foreign: .*0x88b5' "$work/found"
 check 'verify: a missing flow' grep -q "^br0: missing: ufid:$other" "$work/found"
-dpctl dump-flows br0 | sed 's/packets:.*actions/actions/' | sort >"$work/after"
+dpctl dump-flows br0 | grep -v dst=33:33 | sed 's/packets:.*actions/actions/' | sort >"$work/after"
 check 'verify changes nothing' diff "$work/before" "$work/after"
 
 control flows br0 purge | tee "$work/purged"

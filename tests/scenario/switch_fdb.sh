@@ -74,7 +74,8 @@ control fdb br0 del 0 0a:00:00:00:00:55
 check 'an address is deleted' not known v2 0 0a:00:00:00:00:55 static
 check 'and cannot be deleted twice' not control fdb br0 del 0 0a:00:00:00:00:55
 control fdb br0 flush --port v2 | tee "$work/flushed"
-check 'a port is flushed' test "$(on v2)" = 0
+# h2 itself may have spoken since.
+check 'a port is flushed' not grep -qE '0a:00:00:00:00:[3-6][0-9]' <(control fdb br0)
 check 'another is not' test "$(on v4)" = 2
 control fdb br0 flush --wait
 check 'a bridge is flushed but for static addresses' known v3 0 0a:00:00:00:00:99 static
