@@ -139,7 +139,8 @@ class Walk {
   void LearnSource(const base::Mac& from, uint16_t vlan, uint32_t port_no);
   std::optional<uint16_t> VlanOf(const pipeline::BridgePort& in);
   void ReadTag(uint16_t bits);
-  int TagFor(const pipeline::BridgePort& port, uint16_t vlan, bool own);
+  int TagFor(const pipeline::BridgePort& in, const pipeline::BridgePort& port, uint16_t vlan,
+             bool own);
   void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort& in,
                   uint16_t vlan, uint32_t max_length);
 

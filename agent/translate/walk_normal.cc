@@ -99,9 +99,10 @@ void Walk::ReadTag(uint16_t bits) {
 
 // What stands in place of the packet's tag when it leaves a port: an id, 0 for a tag of priority
 // alone, or no tag. `own` says whether the packet's outer tag is the bridge's to change.
-int Walk::TagFor(const BridgePort& port, uint16_t vlan, bool own) {
+int Walk::TagFor(const BridgePort& in, const BridgePort& port, uint16_t vlan, bool own) {
   const uint16_t id = port.WireIdOf(vlan);
   if (id != 0) return id;
+  if (in.is_tunnel) return kNoTag;  // what came through a tunnel leaves as it came
   if (port.priority_tags == pipeline::PriorityTags::kNever || port.is_tunnel) return kNoTag;
   if (port.priority_tags == pipeline::PriorityTags::kAlways) return 0;
   if (!own) return kNoTag;
@@ -121,7 +122,7 @@ void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, u
   for (const BridgePort& port : ports) {
     if (&port == &in || !port.up || !port.Carries(vlan)) continue;
     if (in.is_protected && port.is_protected) continue;
-    const int tag = TagFor(port, vlan, own);
+    const int tag = TagFor(in, port, vlan, own);
     takers.emplace_back(&port, tag);
     if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
   }
