@@ -33,7 +33,7 @@ uint16_t BridgePort::WireIdOf(uint16_t vlan) const {
 }
 
 PortTable::PortTable(std::vector<BridgePort> ports, SwitchOptions options)
-    : options_(std::move(options)), ports_(std::move(ports)) {
+    : options_(options), ports_(std::move(ports)) {
   std::stable_sort(ports_.begin(), ports_.end(),
                    [](const BridgePort& a, const BridgePort& b) { return a.port_no < b.port_no; });
   auto last =

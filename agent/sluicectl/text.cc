@@ -25,7 +25,7 @@ void AppendTable(const Table& table, std::string_view indent, std::string* out) 
 
 std::string VlansText(const v1::Port& port) {
   if (port.state() == "unmanaged") return "";
-  const std::string trunks =
+  std::string trunks =
       port.trunks().empty() ? "trunk" : absl::StrCat("trunk ", absl::StrJoin(port.trunks(), ","));
   if (port.vlan() == 0) return trunks;
   if (port.vlan_mode().empty() || port.vlan_mode() == "access")
