@@ -37,12 +37,12 @@ MacTable::Outcome MacTable::Learn(uint16_t vlan, const base::Mac& mac, uint32_t 
   const Key key{mac, vlan};
   Shard& shard = ShardOf(key);
   {
-    absl::MutexLock lock(&shard.mutex);
+    base::MutexLock lock(&shard.mutex);
     if (const auto outcome = Refresh(key, port_no, now, &shard, &elsewhere_)) return *outcome;
   }
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   {
-    absl::MutexLock shard_lock(&shard.mutex);  // another thread may have been first
+    base::MutexLock shard_lock(&shard.mutex);  // another thread may have been first
     if (const auto outcome = Refresh(key, port_no, now, &shard, &elsewhere_)) return *outcome;
   }
   const bool moved = EraseKey(key);
@@ -55,7 +55,7 @@ MacTable::Outcome MacTable::Learn(uint16_t vlan, const base::Mac& mac, uint32_t 
 
 bool MacTable::AddStatic(uint16_t vlan, const base::Mac& mac, uint32_t port_no,
                          base::MonotonicMs now) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   if (stats_.statics >= kMaxStatics && !IsStatic(vlan, mac)) return false;
   EraseKey({mac, vlan});
   Add({mac, vlan, port_no, now, /*is_static=*/true});
@@ -81,7 +81,7 @@ bool MacTable::EvictOldestOf(uint32_t port_no) {
   Shard* victim = nullptr;
   base::MonotonicMs oldest = 0;
   for (Shard& shard : shards_) {
-    absl::MutexLock lock(&shard.mutex);
+    base::MutexLock lock(&shard.mutex);
     const auto list = shard.learned.find(port_no);
     if (list == shard.learned.end()) continue;
     const base::MonotonicMs seen = list->second.front().seen;
@@ -90,7 +90,7 @@ bool MacTable::EvictOldestOf(uint32_t port_no) {
     oldest = seen;
   }
   if (victim == nullptr) return false;
-  absl::MutexLock lock(&victim->mutex);
+  base::MutexLock lock(&victim->mutex);
   Entries& list = victim->learned[port_no];
   Erase(victim, &list, list.begin());
   if (list.empty()) victim->learned.erase(port_no);
@@ -101,7 +101,7 @@ bool MacTable::EvictOldestOf(uint32_t port_no) {
 void MacTable::Add(const MacEntry& entry) {
   const Key key{entry.mac, entry.vlan};
   Shard& shard = ShardOf(key);
-  absl::MutexLock lock(&shard.mutex);
+  base::MutexLock lock(&shard.mutex);
   Entries& list = entry.is_static ? shard.statics : shard.learned[entry.port_no];
   list.push_back(entry);
   shard.index[key] = std::prev(list.end());
@@ -129,7 +129,7 @@ MacTable::Entries::iterator MacTable::Erase(Shard* shard, Entries* list, Entries
 
 bool MacTable::EraseKey(const Key& key) {
   Shard& shard = ShardOf(key);
-  absl::MutexLock lock(&shard.mutex);
+  base::MutexLock lock(&shard.mutex);
   const auto found = shard.index.find(key);
   if (found == shard.index.end()) return false;
   const MacEntry entry = *found->second;
@@ -140,7 +140,7 @@ bool MacTable::EraseKey(const Key& key) {
 }
 
 void MacTable::LimitPort(uint32_t port_no, size_t limit) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   if (limit == 0 && !rooms_.contains(port_no)) return;
   rooms_[port_no].limit = limit;
   while (limit != 0 && rooms_[port_no].used > limit && EvictOldestOf(port_no)) {
@@ -151,7 +151,7 @@ void MacTable::LimitPort(uint32_t port_no, size_t limit) {
 std::optional<uint32_t> MacTable::Find(uint16_t vlan, const base::Mac& mac) const {
   const Key key{mac, vlan};
   const Shard& shard = ShardOf(key);
-  absl::ReaderMutexLock lock(&shard.mutex);
+  base::ReaderMutexLock lock(&shard.mutex);
   const auto found = shard.index.find(key);
   if (found == shard.index.end()) return std::nullopt;
   return found->second->port_no;
@@ -160,7 +160,7 @@ std::optional<uint32_t> MacTable::Find(uint16_t vlan, const base::Mac& mac) cons
 bool MacTable::IsStatic(uint16_t vlan, const base::Mac& mac) const {
   const Key key{mac, vlan};
   const Shard& shard = ShardOf(key);
-  absl::ReaderMutexLock lock(&shard.mutex);
+  base::ReaderMutexLock lock(&shard.mutex);
   const auto found = shard.index.find(key);
   return found != shard.index.end() && found->second->is_static;
 }
@@ -168,10 +168,10 @@ bool MacTable::IsStatic(uint16_t vlan, const base::Mac& mac) const {
 // Lists are in the order of their sightings but for those that the kernel told of late: what hides
 // behind one of these goes a moment later.
 size_t MacTable::Expire(base::MonotonicMs now) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   size_t expired = 0;
   for (Shard& shard : shards_) {
-    absl::MutexLock shard_lock(&shard.mutex);
+    base::MutexLock shard_lock(&shard.mutex);
     for (auto it = shard.learned.begin(); it != shard.learned.end();) {
       Entries& list = it->second;
       while (!list.empty() && list.front().seen + aging_ms_ < now) {
@@ -194,15 +194,15 @@ size_t MacTable::ForgetPort(uint32_t port_no) {
 }
 
 bool MacTable::Remove(uint16_t vlan, const base::Mac& mac) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   return EraseKey({mac, vlan});
 }
 
 size_t MacTable::RemoveIf(absl::FunctionRef<bool(const MacEntry&)> is_wanted) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   size_t removed = 0;
   for (Shard& shard : shards_) {
-    absl::MutexLock shard_lock(&shard.mutex);
+    base::MutexLock shard_lock(&shard.mutex);
     const auto sweep = [&](Entries* list) ABSL_NO_THREAD_SAFETY_ANALYSIS {  // both are held
       for (auto entry = list->begin(); entry != list->end();) {
         if (is_wanted(*entry)) {
@@ -224,7 +224,7 @@ size_t MacTable::RemoveIf(absl::FunctionRef<bool(const MacEntry&)> is_wanted) {
 }
 
 MacStats MacTable::stats() const {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   MacStats stats = stats_;
   stats.entries = learned_ + stats_.statics;
   stats.elsewhere = elsewhere_.load(std::memory_order_relaxed);
@@ -235,7 +235,7 @@ std::vector<MacEntry> MacTable::List() const {
   std::vector<MacEntry> entries;
   entries.reserve(size());
   for (const Shard& shard : shards_) {
-    absl::ReaderMutexLock lock(&shard.mutex);
+    base::ReaderMutexLock lock(&shard.mutex);
     for (const auto& [key, entry] : shard.index) entries.push_back(*entry);
   }
   return entries;

@@ -23,9 +23,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "netlink/base/address.h"
 #include "netlink/base/clock.h"
+#include "netlink/base/mutex.h"
 
 namespace sluice::bridge {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/memory/memory.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "netlink/base/counters.h"
 
 namespace sluice::bridge {
@@ -33,13 +35,13 @@ struct PacketInListener::Hub {
   std::atomic<size_t> count{0};
 
   void Add(PacketInListener* listener) {
-    absl::MutexLock lock(&mutex);
+    base::MutexLock lock(&mutex);
     listeners.push_back(listener);
     count.store(listeners.size(), std::memory_order_release);
     if (listeners.size() == 1 && !closed) on_change();
   }
   void Remove(PacketInListener* listener) {
-    absl::MutexLock lock(&mutex);
+    base::MutexLock lock(&mutex);
     listeners.erase(std::find(listeners.begin(), listeners.end(), listener));
     count.store(listeners.size(), std::memory_order_release);
     if (listeners.empty() && !closed) on_change();
@@ -49,17 +51,20 @@ struct PacketInListener::Hub {
 PacketInListener::~PacketInListener() { hub_->Remove(this); }
 
 SharedPacketIn PacketInListener::Next(absl::Duration timeout) {
-  absl::MutexLock lock(&mutex_);
-  const auto there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !queue_.empty(); };
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&there), timeout)) return nullptr;
+  std::unique_lock lock(mutex_);
+  const auto until = absl::ToChronoTime(absl::Now() + timeout);
+  if (!came_.wait_until(lock, until, [this] { return !queue_.empty(); })) return nullptr;
   SharedPacketIn packet = std::move(queue_.front());
   queue_.pop_front();
   return packet;
 }
 
 void PacketInListener::Offer(const SharedPacketIn& packet) {
-  absl::MutexLock lock(&mutex_);
-  if (queue_.size() < limit_) return queue_.push_back(packet);
+  const std::lock_guard lock(mutex_);
+  if (queue_.size() < limit_) {
+    queue_.push_back(packet);
+    return came_.notify_one();
+  }
   missed_.fetch_add(1, std::memory_order_relaxed);
   Count().missed.Add();
 }
@@ -70,7 +75,7 @@ PacketIns::PacketIns(std::function<void()> on_change)
 }
 
 PacketIns::~PacketIns() {
-  absl::MutexLock lock(&hub_->mutex);
+  base::MutexLock lock(&hub_->mutex);
   hub_->closed = true;
 }
 
@@ -84,7 +89,7 @@ size_t PacketIns::listeners() const { return hub_->count.load(std::memory_order_
 
 void PacketIns::Publish(PacketIn packet) {
   const auto shared = std::make_shared<const PacketIn>(std::move(packet));
-  absl::MutexLock lock(&hub_->mutex);
+  base::MutexLock lock(&hub_->mutex);
   if (hub_->listeners.empty()) return Count().unheard.Add();
   Count().published.Add();
   for (PacketInListener* listener : hub_->listeners) listener->Offer(shared);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include "absl/memory/memory.h"
 #include "netlink/base/status.h"
@@ -55,16 +56,17 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
 }
 
 absl::Status EventLoop::Call(std::function<absl::Status()> task) {
-  constexpr absl::Duration kPatience = absl::Seconds(30);
+  constexpr std::chrono::seconds kPatience(30);
   const auto mine = std::make_shared<Task>(std::move(task));
-  absl::MutexLock lock(&mutex_);
+  std::unique_lock lock(mutex_);
   if (ended_) return absl::UnavailableError("the agent is stopping");
   tasks_.push_back(mine);
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = write(called_.get(), &one, sizeof(one));
-  mutex_.AwaitWithTimeout(absl::Condition(&mine->done), kPatience);
+  const auto is_done = [&mine] { return mine->done; };
+  progress_.wait_for(lock, kPatience, is_done);
   // What runs holds on to what its caller has: it is waited for.
-  if (mine->taken) mutex_.Await(absl::Condition(&mine->done));
+  if (mine->taken) progress_.wait(lock, is_done);
   if (mine->done) return mine->status;
   tasks_.erase(std::find(tasks_.begin(), tasks_.end(), mine));
   return absl::DeadlineExceededError("the agent is busy: nothing was changed");
@@ -74,7 +76,7 @@ void EventLoop::RunTasks() {
   uint64_t calls = 0;
   [[maybe_unused]] const ssize_t n = read(called_.get(), &calls, sizeof(calls));
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     finishing_.swap(tasks_);
     for (const std::shared_ptr<Task>& task : finishing_) task->taken = true;
   }
@@ -83,9 +85,10 @@ void EventLoop::RunTasks() {
 
 void EventLoop::FinishTasks() {
   if (finishing_.empty()) return;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (const std::shared_ptr<Task>& task : finishing_) task->done = true;
   finishing_.clear();
+  progress_.notify_all();
 }
 
 absl::Status EventLoop::Watch(int fd, std::function<void()> callback) {
@@ -114,13 +117,14 @@ absl::StatusOr<Timer*> EventLoop::AddTimer(std::function<void()> callback) {
 absl::Status EventLoop::Run() {
   absl::Status status = RunTurns();
   FinishTasks();
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   ended_ = true;
   for (const std::shared_ptr<Task>& task : tasks_) {
     task->status = absl::UnavailableError("the agent is stopping");
     task->done = true;
   }
   tasks_.clear();
+  progress_.notify_all();
   return status;
 }
 

@@ -59,7 +59,7 @@ PortLedger::PortLedger(const PortAccount::Budget& budget)
     : budget_(budget), pleas_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 std::shared_ptr<PortAccount> PortLedger::Get(PortId id) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   std::shared_ptr<PortAccount>& account = accounts_[id];
   if (account == nullptr) account = std::make_shared<PortAccount>(id, budget_);
   return account;
@@ -68,7 +68,7 @@ std::shared_ptr<PortAccount> PortLedger::Get(PortId id) {
 std::vector<std::shared_ptr<PortAccount>> PortLedger::List() const {
   std::vector<std::shared_ptr<PortAccount>> list;
   {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     for (const auto& [id, account] : accounts_) list.push_back(account);
   }
   std::sort(list.begin(), list.end(),
@@ -77,7 +77,7 @@ std::vector<std::shared_ptr<PortAccount>> PortLedger::List() const {
 }
 
 void PortLedger::Retain(const std::function<bool(const PortId&)>& is_there) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   absl::erase_if(accounts_, [&](const auto& entry) {
     if (is_there(entry.first)) return false;
     entry.second->retired_.store(true, std::memory_order_relaxed);

@@ -20,9 +20,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "netlink/base/clock.h"
 #include "netlink/base/fd.h"
+#include "netlink/base/mutex.h"
 
 namespace sluice::upcall {
 
