@@ -1,25 +1,25 @@
 // What `bridge` and `port` share: they edit the desired state.
 #pragma once
 
+#include <CLI/App.hpp>
 #include <string>
-#include <vector>
 
+#include "agent/sluicectl/commands/commands.h"
 #include "agent/sluicectl/session.h"
 
 namespace sluice::ctl {
 
-// Options of commands that change the desired state.
-struct EditOptions {
-  std::vector<std::string> settings;  // KEY=VALUE
-  bool lenient = false;
-  bool dry_run = false;
+// What --help says of the commands.
+struct EditHelp {
+  const char* bridge;
+  const char* port;  // nullptr: they edit bridges
+  const char* add;
+  const char* set;
+  const char* del;
 };
 
-// Adds KEY=VALUE words to an edit. False, said on standard error, for a word without a key.
-bool TakeSettings(const std::vector<std::string>& words, v1::Edit* edit);
-
-// Asks for one edit, prints what changed, and returns the exit status.
-int SendEdit(Session* session, const EditOptions& options, const v1::Edit& edit);
+// Adds the commands add, set and del to `parent`.
+void AddEdits(CLI::App* parent, const EditHelp& help, Session* session, Chosen* chosen);
 
 // Differences and warnings of an answer.
 std::string ToText(const v1::ApplyResponse& response);

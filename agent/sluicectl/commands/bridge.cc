@@ -31,25 +31,13 @@ void AddBridge(CLI::App* app, Session* session, Chosen* chosen) {
   bridge->add_subcommand("list", "Bridges and how they are")->callback([=] {
     *chosen = [=] { return List(session); };
   });
-  const auto add = [=](const char* word, v1::Edit::Kind kind, const char* help,
-                       const char* lenient) {
-    CLI::App* command = bridge->add_subcommand(word, help);
-    const auto options = std::make_shared<EditOptions>();
-    const auto edit = std::make_shared<v1::Edit>();
-    edit->set_kind(kind);
-    command->add_option("BRIDGE", *edit->mutable_bridge(), "Its name")->required();
-    if (kind != v1::Edit::REMOVE)
-      command->add_option("SETTINGS", options->settings,
-                          "KEY=VALUE as in the configuration file; KEY= takes a key away");
-    if (lenient != nullptr)
-      command->add_flag_callback(
-          lenient, [edit] { edit->set_lenient(true); }, "Then do nothing");
-    command->add_flag("-n,--dry-run", options->dry_run, "Only tell what would change");
-    command->callback([=] { *chosen = [=] { return SendEdit(session, *options, *edit); }; });
-  };
-  add("add", v1::Edit::ADD, "A new bridge", "--may-exist");
-  add("set", v1::Edit::SET, "Other settings for a bridge", nullptr);
-  add("del", v1::Edit::REMOVE, "Takes a bridge and its datapath away", "--if-exists");
+  AddEdits(bridge,
+           {.bridge = "Its name",
+            .port = nullptr,
+            .add = "A new bridge",
+            .set = "Other settings for a bridge",
+            .del = "Takes a bridge and its datapath away"},
+           session, chosen);
 }
 
 }  // namespace sluice::ctl

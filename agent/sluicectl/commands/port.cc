@@ -59,26 +59,13 @@ void AddPort(CLI::App* app, Session* session, Chosen* chosen) {
   const auto only = std::make_shared<std::string>();
   list->add_option("BRIDGE", *only, "Of this bridge only");
   list->callback([=] { *chosen = [=] { return List(session, *only); }; });
-  const auto add = [=](const char* word, v1::Edit::Kind kind, const char* help,
-                       const char* lenient) {
-    CLI::App* command = port->add_subcommand(word, help);
-    const auto options = std::make_shared<EditOptions>();
-    const auto edit = std::make_shared<v1::Edit>();
-    edit->set_kind(kind);
-    command->add_option("BRIDGE", *edit->mutable_bridge(), "The bridge's name")->required();
-    command->add_option("PORT", *edit->mutable_port(), "The device's name")->required();
-    if (kind != v1::Edit::REMOVE)
-      command->add_option("SETTINGS", options->settings,
-                          "KEY=VALUE as in the configuration file; KEY= takes a key away");
-    if (lenient != nullptr)
-      command->add_flag_callback(
-          lenient, [edit] { edit->set_lenient(true); }, "Then do nothing");
-    command->add_flag("-n,--dry-run", options->dry_run, "Only tell what would change");
-    command->callback([=] { *chosen = [=] { return SendEdit(session, *options, *edit); }; });
-  };
-  add("add", v1::Edit::ADD, "A device becomes a port of a bridge", "--may-exist");
-  add("set", v1::Edit::SET, "Other settings for a port", nullptr);
-  add("del", v1::Edit::REMOVE, "A device is a port no more", "--if-exists");
+  AddEdits(port,
+           {.bridge = "The bridge's name",
+            .port = "The device's name",
+            .add = "A device becomes a port of a bridge",
+            .set = "Other settings for a port",
+            .del = "A device is a port no more"},
+           session, chosen);
 }
 
 }  // namespace sluice::ctl
