@@ -1,5 +1,7 @@
 #include "agent/bridge/bridge.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "netlink/base/counters.h"
@@ -47,18 +49,37 @@ void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
     }
     for (const pipeline::BridgePort& port : fresh->ports())
       macs_.LimitPort(port.port_no, port.mac_limit);
+    ForgetMirrored(*fresh);
     PlaceStatics(*fresh);
   }
   BumpGeneration();
 }
 
-void Bridge::SetSwitchOptions(const pipeline::SwitchOptions& options) {
+void Bridge::SetSwitchOptions(pipeline::SwitchOptions options) {
   {
     absl::MutexLock lock(&mutex_);
     if (ports_->options() == options) return;
-    ports_ = std::make_shared<const pipeline::PortTable>(ports_->ports(), options);
+    const std::vector<pipeline::Mirror>& before = ports_->options().mirrors;
+    for (pipeline::Mirror& mirror : options.mirrors) {
+      const auto known =
+          std::find_if(before.begin(), before.end(),
+                       [&](const pipeline::Mirror& other) { return other.name == mirror.name; });
+      mirror.stats = known == before.end() ? std::make_shared<pipeline::UseStats>() : known->stats;
+    }
+    ports_ = std::make_shared<const pipeline::PortTable>(ports_->ports(), std::move(options));
+    ForgetMirrored(*ports_);
   }
   BumpGeneration();
+}
+
+// What was learned where only copies of mirrors travel now.
+void Bridge::ForgetMirrored(const pipeline::PortTable& ports) {
+  if (ports.options().mirrors.empty()) return;
+  macs_.RemoveIf([&](const MacEntry& entry) {
+    const pipeline::BridgePort* port = ports.Find(entry.port_no);
+    return !entry.is_static &&
+           ((port != nullptr && port->is_mirror_output) || ports.IsMirrorVlan(entry.vlan));
+  });
 }
 
 std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {

@@ -56,7 +56,8 @@ class Bridge final : public translate::MacLookup {
   // Replaces the ports. Addresses seen on ports that are gone, or whose link is, are forgotten.
   void SetPorts(std::vector<pipeline::BridgePort> ports);
   std::shared_ptr<const pipeline::PortTable> ports() const;
-  void SetSwitchOptions(const pipeline::SwitchOptions& options);
+  // Mirrors keep their statistics by name.
+  void SetSwitchOptions(pipeline::SwitchOptions options);
   // What the datapath can do. To be set before other threads use the bridge.
   void SetAbilities(const translate::Abilities& abilities) { abilities_ = abilities; }
   const translate::Abilities& abilities() const { return abilities_; }
@@ -111,6 +112,7 @@ class Bridge final : public translate::MacLookup {
   void SetChangeListener(std::function<void()> listener) { on_change_ = std::move(listener); }
 
  private:
+  void ForgetMirrored(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PlaceStatics(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnRulesChanged(const pipeline::Pipeline::Report& report);
 

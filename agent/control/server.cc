@@ -106,6 +106,10 @@ class Server::Service final : public v1::Sluice::Service {
                           v1::ChangeMacsResponse* response) override {
     return Answer(source_->ChangeMacs(*request), response);
   }
+  grpc::Status ListMirrors(grpc::ServerContext*, const v1::ListMirrorsRequest* request,
+                           v1::ListMirrorsResponse* response) override {
+    return Answer(source_->Mirrors(request->bridge()), response);
+  }
   grpc::Status GetMasks(grpc::ServerContext*, const v1::GetMasksRequest* request,
                         v1::GetMasksResponse* response) override {
     return Answer(source_->Masks(request->bridge()), response);

@@ -14,7 +14,8 @@
 namespace sluice::daemon {
 namespace {
 
-std::vector<Edit> EditsOf(const v1::EditRequest& request) {
+absl::StatusOr<std::vector<Edit>> EditsOf(const v1::EditRequest& request) {
+  constexpr std::string_view kLists[] = {"ports", "mirrors"};
   std::vector<Edit> edits;
   for (const v1::Edit& asked : request.edits()) {
     Edit& edit = edits.emplace_back();
@@ -23,6 +24,10 @@ std::vector<Edit> EditsOf(const v1::EditRequest& request) {
                                                 : Edit::Kind::kRemove;
     edit.bridge = asked.bridge();
     edit.port = asked.port();
+    if (!asked.list().empty()) edit.list = asked.list();
+    if (std::find(std::begin(kLists), std::end(kLists), edit.list) == std::end(kLists))
+      return absl::InvalidArgumentError(
+          absl::StrCat("a bridge has no list \"", edit.list, "\" that could be edited"));
     edit.lenient = asked.lenient();
     for (const v1::Setting& setting : asked.settings())
       edit.settings.emplace_back(setting.key(), setting.value());
@@ -52,7 +57,7 @@ absl::StatusOr<v1::ApplyResponse> Agent::Apply(const v1::ApplyRequest& request) 
 }
 
 absl::StatusOr<v1::ApplyResponse> Agent::Edit(const v1::EditRequest& request) {
-  const std::vector<daemon::Edit> edits = EditsOf(request);
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<daemon::Edit> edits, EditsOf(request));
   if (edits.empty()) return absl::InvalidArgumentError("there is nothing to edit");
   return InLoop([&](const DesiredState& now) { return now.Edited(edits); }, request.dry_run());
 }

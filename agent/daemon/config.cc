@@ -22,6 +22,7 @@ constexpr size_t kMaxNameBytes = 15;         // IFNAMSIZ
 constexpr size_t kMaxSocketPathBytes = 107;  // sun_path
 constexpr uint64_t kMaxVlan = 4094;
 constexpr uint64_t kMostReuseBits = 1024;
+constexpr uint64_t kLeastSnaplen = 14;  // an Ethernet header
 
 std::optional<std::string> DeviceName(const YamlValue& value) {
   std::optional<std::string> name = value.Text();
@@ -62,12 +63,14 @@ class ConfigReader {
   void ReadBridges(const YamlValue& value);
   BridgeConfig ReadBridge(const YamlValue& value);
   static pipeline::MaskOptions ReadMasks(const YamlValue& value);
+  static pipeline::Mirror ReadMirror(const YamlValue& value);
+  static void TakeMirror(pipeline::Mirror mirror, const YamlValue& place, BridgeConfig* bridge);
   port::PortSpec ReadPort(const YamlValue& value);
   static void CheckVlans(const port::PortSpec& port, const YamlValue& value);
   static void ReadVlanMap(const YamlValue& value, std::vector<pipeline::VlanPair>* pairs);
   static bridge::StaticMac ReadStaticMac(const YamlValue& value);
   static void TakeStaticMac(bridge::StaticMac entry, const YamlValue& place, BridgeConfig* bridge);
-  void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
+  static void ReadTrunks(const YamlValue& value, std::vector<uint16_t>* trunks);
   // Takes a device's name, which only one bridge or port may have.
   static std::string TakePath(const YamlValue& value);
   std::string TakeName(const YamlValue& value);
@@ -144,7 +147,9 @@ void ConfigReader::ReadBridges(const YamlValue& value) {
 
 BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
   BridgeConfig bridge;
-  std::vector<std::pair<bridge::StaticMac, YamlValue>> fdb;  // checked when all ports are known
+  // Checked when all ports are known.
+  std::vector<std::pair<bridge::StaticMac, YamlValue>> fdb;
+  std::vector<std::pair<pipeline::Mirror, YamlValue>> mirrors;
   value.ReadMap({
       {"name", [&](const YamlValue& v) { bridge.name = TakeName(v); }, true},
       {"mac_aging",
@@ -163,6 +168,12 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
        [&](const YamlValue& v) {
          bridge.options.forward_bpdu = v.OneOf({"false", "true"}) == size_t{1};
        }},
+      {"mirrors",
+       [&](const YamlValue& v) {
+         v.ReadList(pipeline::kMaxMirrors, [&](size_t, const YamlValue& item) {
+           mirrors.emplace_back(ReadMirror(item), item);
+         });
+       }},
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
       {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
@@ -173,6 +184,7 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
        }},
   });
   for (auto& [entry, place] : fdb) TakeStaticMac(std::move(entry), place, &bridge);
+  for (auto& [mirror, place] : mirrors) TakeMirror(std::move(mirror), place, &bridge);
   if (bridge.rules.empty() && !bridge.groups.empty())
     value.Fail("has groups, but no rules that could lead to them");
   return bridge;
@@ -206,6 +218,74 @@ pipeline::MaskOptions ConfigReader::ReadMasks(const YamlValue& value) {
        }},
   });
   return masks;
+}
+
+// The names are those of the columns of ovs-vswitchd.conf.db(5).
+pipeline::Mirror ConfigReader::ReadMirror(const YamlValue& value) {
+  pipeline::Mirror mirror;
+  const auto text = [](std::string* out) {
+    return [out](const YamlValue& v) { *out = v.Text().value_or(""); };
+  };
+  const auto names = [](std::vector<std::string>* out) {
+    return [out](const YamlValue& v) {
+      v.ReadList(kMaxPorts, [&](size_t, const YamlValue& item) {
+        if (auto name = item.Text()) out->push_back(*std::move(name));
+      });
+    };
+  };
+  value.ReadMap({
+      {"name", text(&mirror.name), true},
+      {"select_all",
+       [&](const YamlValue& v) {
+         mirror.all_ports = v.OneOf({"false", "true"}) == size_t{1};
+       }},
+      {"select_src_port", names(&mirror.source_ports)},
+      {"select_dst_port", names(&mirror.destination_ports)},
+      {"select_vlan", [&](const YamlValue& v) { ReadTrunks(v, &mirror.vlans); }},
+      {"output_port", text(&mirror.output_port)},
+      {"output_vlan",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, kMaxVlan)) mirror.output_vlan = static_cast<uint16_t>(*n);
+       }},
+      {"snaplen",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(kLeastSnaplen, 65535))
+           mirror.snaplen = static_cast<uint32_t>(*n);
+       }},
+  });
+  return mirror;
+}
+
+void ConfigReader::TakeMirror(pipeline::Mirror mirror, const YamlValue& place,
+                              BridgeConfig* bridge) {
+  const auto is_port = [&](const std::string& name) {
+    return name == bridge->name || absl::c_any_of(bridge->ports, [&](const port::PortSpec& spec) {
+             return spec.name == name;
+           });
+  };
+  const auto check = [&](const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      if (!is_port(name))
+        place.Fail(absl::StrCat("selects \"", name, "\", which is no port of the bridge"));
+      if (name == mirror.output_port)
+        place.Fail(absl::StrCat("selects \"", name, "\", which is its output_port"));
+    }
+  };
+  check(mirror.source_ports);
+  check(mirror.destination_ports);
+  if (!mirror.all_ports && mirror.source_ports.empty() && mirror.destination_ports.empty())
+    place.Fail("selects nothing: give select_src_port, select_dst_port or select_all: true");
+  if (mirror.output_port.empty() == !mirror.output_vlan)
+    place.Fail("must have either an output_port or an output_vlan");
+  if (!mirror.output_port.empty() && !is_port(mirror.output_port))
+    place.Fail(absl::StrCat("has the output_port \"", mirror.output_port,
+                            "\", which is no port of the bridge"));
+  if (mirror.output_vlan && absl::c_binary_search(mirror.vlans, *mirror.output_vlan))
+    place.Fail("selects the VLAN that is its output_vlan");
+  if (absl::c_any_of(bridge->options.mirrors,
+                     [&](const auto& other) { return other.name == mirror.name; }))
+    place.Fail(absl::StrCat("has the name \"", mirror.name, "\" of another mirror"));
+  bridge->options.mirrors.push_back(std::move(mirror));
 }
 
 port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {

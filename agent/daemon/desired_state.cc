@@ -136,10 +136,15 @@ absl::Status Perform(const Edit& edit, YAML::Node* root) {
     const std::optional<size_t> place = Find(bridges, edit.bridge);
     if (!place) return absl::NotFoundError(absl::StrCat("there is no ", what));
     YAML::Node bridge = bridges[*place];
-    std::vector<YAML::Node> ports = ItemsOf(bridge["ports"]);
+    std::vector<YAML::Node> items = ItemsOf(bridge[edit.list]);
+    const std::string kind = edit.list.substr(0, edit.list.size() - 1);
     SLUICE_RETURN_IF_ERROR(
-        Change(edit, absl::StrCat("port \"", edit.port, "\" of ", what), edit.port, &ports));
-    bridge["ports"] = ListOf(ports);
+        Change(edit, absl::StrCat(kind, " \"", edit.port, "\" of ", what), edit.port, &items));
+    if (items.empty() && edit.list != "ports") {
+      bridge.remove(edit.list);
+    } else {
+      bridge[edit.list] = ListOf(items);
+    }
   }
   (*root)["bridges"] = ListOf(bridges);
   return absl::OkStatus();

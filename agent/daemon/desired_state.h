@@ -19,12 +19,13 @@
 
 namespace sluice::daemon {
 
-// One change of a bridge, or of one of its ports.
+// One change of a bridge, or of one of its ports or mirrors.
 struct Edit {
   enum class Kind { kAdd, kSet, kRemove };
   Kind kind = Kind::kAdd;
   std::string bridge{};
-  std::string port{};  // empty: the bridge itself
+  std::string port{};          // empty: the bridge itself
+  std::string list = "ports";  // or "mirrors": of which `port` is the name of an item
   // Keys and values as the file has them; kSet takes a key with an empty value away.
   std::vector<std::pair<std::string, std::string>> settings{};
   bool lenient = false;  // to add what is there, or remove what is not, is no error

@@ -8,6 +8,7 @@
 #include "agent/daemon/fdb_requests.h"
 #include "agent/daemon/flow_requests.h"
 #include "agent/daemon/mask_requests.h"
+#include "agent/daemon/mirror_report.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
 #include "agent/daemon/upcall_report.h"
@@ -165,6 +166,18 @@ absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge
     if (!bridge.empty() && posting.name != bridge) continue;
     found = true;
     AddMacs(*posting.bridge, clock_->Now(), posting.mac_limit, &out);
+  }
+  if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  return out;
+}
+
+absl::StatusOr<v1::ListMirrorsResponse> StatusBoard::Mirrors(const std::string& bridge) {
+  v1::ListMirrorsResponse out;
+  bool found = bridge.empty();
+  for (const BridgePosting& posting : *bridges()) {
+    if (!bridge.empty() && posting.name != bridge) continue;
+    found = true;
+    AddMirrors(*posting.bridge, &out);
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
   return out;

@@ -56,6 +56,7 @@ class StatusBoard final : public control::Source {
   v1::GetStatusResponse Status() override;
   absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) override;
   absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(const v1::ChangeMacsRequest& request) override;
+  absl::StatusOr<v1::ListMirrorsResponse> Mirrors(const std::string& bridge) override;
   absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) override;
   absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) override;
   absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(

@@ -28,6 +28,7 @@
 #include "agent/pipeline/classifier/classifier.h"
 #include "agent/pipeline/group.h"
 #include "agent/pipeline/rule.h"
+#include "agent/pipeline/use_stats.h"
 #include "agent/pipeline/versions.h"
 #include "netlink/base/clock.h"
 
@@ -35,14 +36,6 @@ namespace sluice::pipeline {
 
 inline constexpr size_t kTables = size_t{kMaxTable} + 1;
 using TableSet = std::bitset<kTables>;
-
-// What a rule or a bucket has done so far. A change of actions keeps it.
-struct UseStats {
-  std::atomic<uint64_t> packets{0}, bytes{0};
-  std::atomic<base::MonotonicMs> used{0};  // 0: never
-
-  void Credit(uint64_t more_packets, uint64_t more_bytes, base::MonotonicMs when);
-};
 
 // A rule in its table.
 struct TableRule {

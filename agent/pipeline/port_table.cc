@@ -33,7 +33,7 @@ uint16_t BridgePort::WireIdOf(uint16_t vlan) const {
 }
 
 PortTable::PortTable(std::vector<BridgePort> ports, SwitchOptions options)
-    : options_(options), ports_(std::move(ports)) {
+    : options_(std::move(options)), ports_(std::move(ports)) {
   std::stable_sort(ports_.begin(), ports_.end(),
                    [](const BridgePort& a, const BridgePort& b) { return a.port_no < b.port_no; });
   auto last =
@@ -44,6 +44,34 @@ PortTable::PortTable(std::vector<BridgePort> ports, SwitchOptions options)
     index_[ports_[i].port_no] = i;
     numbers_[ports_[i].name] = ports_[i].port_no;
   }
+  PlaceMirrors();
+}
+
+void PortTable::PlaceMirrors() {
+  for (BridgePort& port : ports_) {
+    port.mirrors_in = port.mirrors_out = 0;
+    port.is_mirror_output = false;
+    const auto has = [&](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), port.name) != names.end();
+    };
+    for (size_t i = 0; i < std::min(options_.mirrors.size(), kMaxMirrors); ++i) {
+      const Mirror& mirror = options_.mirrors[i];
+      const uint32_t bit = uint32_t{1} << i;
+      if (mirror.all_ports || has(mirror.source_ports)) port.mirrors_in |= bit;
+      if (mirror.all_ports || has(mirror.destination_ports)) port.mirrors_out |= bit;
+      port.is_mirror_output |= !mirror.output_port.empty() && mirror.output_port == port.name;
+    }
+  }
+}
+
+const BridgePort* PortTable::MirrorOutput(const Mirror& mirror) const {
+  const std::optional<uint32_t> port_no = NumberOf(mirror.output_port);
+  return port_no ? Find(*port_no) : nullptr;
+}
+
+bool PortTable::IsMirrorVlan(uint16_t vlan) const {
+  return std::any_of(options_.mirrors.begin(), options_.mirrors.end(),
+                     [vlan](const Mirror& mirror) { return mirror.output_vlan == vlan; });
 }
 
 std::string_view PortTable::NameOf(uint32_t port_no) const {

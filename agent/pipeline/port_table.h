@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/pipeline/mirror.h"
 #include "netlink/attr/text.h"
 
 namespace sluice::pipeline {
@@ -51,6 +52,11 @@ struct BridgePort {
   bool up = true;
   // Addresses that the bridge learns from it at most; 0: as many as the bridge has room for.
   uint32_t mac_limit = 0;
+  // Set by the PortTable, a bit for each mirror of its options: those that select what comes in by
+  // the port, and what leaves by it.
+  uint32_t mirrors_in = 0, mirrors_out = 0;
+  // It is a mirror's: nothing else is sent there, and what comes in is dropped. Also set by it.
+  bool is_mirror_output = false;
 
   bool Carries(uint16_t vlan) const;
   // The VLAN of a packet with this id on the wire, 0 for none; nullopt when it does not carry it.
@@ -64,6 +70,7 @@ struct BridgePort {
 struct SwitchOptions {
   // Link-local protocols (01:80:c2:00:00:0X) are forwarded as other multicast is.
   bool forward_bpdu = false;
+  std::vector<Mirror> mirrors{};  // kMaxMirrors at most
   friend bool operator==(const SwitchOptions&, const SwitchOptions&) = default;
 };
 
@@ -83,10 +90,16 @@ class PortTable final : public attr::PortNames {
   }
   std::string_view NameOf(uint32_t port_no) const override;
   std::optional<uint32_t> NumberOf(std::string_view name) const override;
+  // Where copies of a mirror go; nullptr when that is a VLAN, or the bridge does not have the port.
+  const BridgePort* MirrorOutput(const Mirror& mirror) const;
+  // Whether copies of a mirror travel in it: then nothing is learned there.
+  bool IsMirrorVlan(uint16_t vlan) const;
   // By number, upwards: the order in which a flood goes out.
   const std::vector<BridgePort>& ports() const { return ports_; }
 
  private:
+  void PlaceMirrors();
+
   SwitchOptions options_;
   std::vector<BridgePort> ports_;
   absl::flat_hash_map<uint32_t, size_t> index_;

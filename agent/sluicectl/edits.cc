@@ -53,7 +53,8 @@ void AddEdits(CLI::App* parent, const EditHelp& help, Session* session, Chosen* 
     edit->set_kind(kind);
     command->add_option("BRIDGE", *edit->mutable_bridge(), help.bridge)->required();
     if (help.port != nullptr)
-      command->add_option("PORT", *edit->mutable_port(), help.port)->required();
+      command->add_option(help.item, *edit->mutable_port(), help.port)->required();
+    edit->set_list(help.list);
     if (kind != v1::Edit::REMOVE)
       command->add_option("SETTINGS", options->settings,
                           "KEY=VALUE as in the configuration file; KEY= takes a key away");

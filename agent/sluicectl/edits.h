@@ -1,4 +1,4 @@
-// What `bridge` and `port` share: they edit the desired state.
+// What `bridge`, `port` and `mirrors` share: they edit the desired state.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -12,10 +12,13 @@ namespace sluice::ctl {
 // What --help says of the commands.
 struct EditHelp {
   const char* bridge;
-  const char* port;  // nullptr: they edit bridges
+  const char* port;  // or of what else the bridge has a list; nullptr: they edit bridges
   const char* add;
   const char* set;
   const char* del;
+  // What stands for the name of an item, and the list as the configuration calls it.
+  const char* item = "PORT";
+  const char* list = "";
 };
 
 // Adds the commands add, set and del to `parent`.

@@ -21,6 +21,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"drop_vlan", "the port does not carry the VLAN"},
     {"drop_protected", "from a protected port to another"},
     {"drop_unknown_port", "the bridge has no such port"},
+    {"drop_mirror_port", "the port it came from is a mirror's alone"},
     {"drop_not_ethernet", "the packet has no Ethernet header"},
     {"drop_no_rule", "no rule of table 0 matches"},
     {"drop_rules", "rules matched, and none sends the packet anywhere"},

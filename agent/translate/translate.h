@@ -54,6 +54,7 @@ enum class Verdict : uint8_t {
   kDropVlan,         // the port does not carry the packet's VLAN
   kDropProtected,    // from one protected port to another
   kDropUnknownPort,  // the bridge has no such port
+  kDropMirrorPort,   // the port that it came from is a mirror's
   kDropNotEthernet,  // the packet has no Ethernet header
   kDropNoRule,       // no rule of table 0 matches
   kDropRules,        // rules matched, and none of them sends the packet anywhere
@@ -62,7 +63,7 @@ enum class Verdict : uint8_t {
   kDropUnsettable,   // a header was changed that nobody can change
   kDropBlind,        // a header was asked for that an MPLS label hid
 };
-inline constexpr int kVerdicts = 16;
+inline constexpr int kVerdicts = 17;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);

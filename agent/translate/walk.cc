@@ -56,6 +56,7 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   now_.set.Clear();
   going_ = Going::kOn;
   depth_ = steps_ = nesting_ = 0;
+  mirrored_ = 0;
   priority_ = packet.skb_priority;
   // Which packets these are at all: from this port, and not sent through the datapath again.
   now_.state.Read(offsetof(Fields, in_port), sizeof(Be32));
@@ -63,9 +64,12 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   now_.state.Read(offsetof(Fields, packet_type), sizeof(Be32));
   ShowActionSet();
   out->ports = true;
-  if (view.ports.Find(InPort()) == nullptr) {
+  if (const BridgePort* in = view.ports.Find(InPort()); in == nullptr) {
     out->verdict = Verdict::kDropUnknownPort;
+  } else if (in->is_mirror_output) {
+    out->verdict = Verdict::kDropMirrorPort;
   } else {
+    if (packet.recirc_id == Be32()) TakeMirrors(*in, in->mirrors_in, 0);
     SearchTable(0);
     DoSet();
   }
@@ -243,7 +247,9 @@ void Walk::OutputTo(uint32_t port, uint32_t max_length) {
       break;
   }
   if (port == InPort()) return Note("not sent back to the port that it came from");
-  if (view_->ports.Find(port) == nullptr) return Note("there is no such port");
+  const BridgePort* to = view_->ports.Find(port);
+  if (to == nullptr) return Note("there is no such port");
+  if (to->is_mirror_output) return Note("nothing is sent there: the port is a mirror's");
   SendToPort(port, max_length);
 }
 
@@ -252,11 +258,15 @@ void Walk::SendToPort(uint32_t port_no, uint32_t max_length) {
   if (max_length != 0) out_->actions.Truncate(max_length);
   out_->actions.Output(port_no);
   if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
+  if (view_->ports.options().mirrors.empty()) return;
+  if (const BridgePort* port = view_->ports.Find(port_no))
+    TakeMirrors(*port, port->mirrors_out, max_length);
 }
 
 void Walk::SendToAll(uint32_t max_length) {
   for (const BridgePort& port : view_->ports.ports()) {
-    if (port.port_no != InPort() && port.up && going()) SendToPort(port.port_no, max_length);
+    if (port.port_no != InPort() && port.up && !port.is_mirror_output && going())
+      SendToPort(port.port_no, max_length);
   }
 }
 

@@ -1,7 +1,8 @@
 // One translation under way. Inside of agent/translate.
 //
 // walk.cc has the tables, the limits and the ways out; walk_actions.cc a function for each kind of
-// action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch.
+// action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch;
+// walk_mirrors.cc the copies that mirrors take.
 #pragma once
 
 #include <optional>
@@ -17,6 +18,10 @@
 
 namespace sluice::translate {
 
+// 01:80:c2:00:00:00 to 0f: spanning tree, link aggregation, LLDP and their like (IEEE
+// 802.1Q, 8.6.3).
+bool IsLinkLocal(const base::Mac& mac);
+
 class Walk {
  public:
   // Resubmits, groups and clones within each other; and lookups and buckets in all.
@@ -26,6 +31,8 @@ class Walk {
   static constexpr int kMaxNesting = 14;
   // The kernel's own form of a list may have 32 KiB, and is longer than ours.
   static constexpr size_t kMaxActionBytes = 16 * 1024;
+  // In place of an id: the packet leaves without a tag of the bridge.
+  static constexpr int kNoTag = -1;
 
   void Run(const Fields& packet, const View& view, Translation* out);
 
@@ -143,6 +150,21 @@ class Walk {
              bool own);
   void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort& in,
                   uint16_t vlan, uint32_t max_length);
+  // A port that takes the packet, and what stands in place of its tag then: see TagFor().
+  struct Taker {
+    const pipeline::BridgePort* port;
+    int tag;
+  };
+  using Takers = absl::InlinedVector<Taker, 32>;
+  bool OwnsTag(const pipeline::BridgePort& in) { return !in.is_tunnel && now_.state.HasVlan(); }
+  int TagAsIs(const pipeline::BridgePort& in);
+  void SendTo(const Takers& takers, const pipeline::BridgePort& in, uint32_t max_length);
+
+  // walk_mirrors.cc
+  void TakeMirrors(const pipeline::BridgePort& port, uint32_t mirrors, uint32_t max_length);
+  Takers TakersOf(const pipeline::Mirror& mirror, const pipeline::BridgePort& port,
+                  std::optional<uint16_t> vlan);
+  bool WasSentAlready(const pipeline::Mirror& mirror) const;
 
   const View* view_ = nullptr;
   Translation* out_ = nullptr;
@@ -153,6 +175,8 @@ class Walk {
   std::optional<uint8_t> goto_;  // of that rule
   base::Be32 priority_;          // that the packet came with
   int depth_ = 0, steps_ = 0, nesting_ = 0;
+  uint32_t mirrored_ = 0;   // a bit for each mirror that has its copy
+  bool mirroring_ = false;  // such a copy is being sent: no mirror takes that
 };
 
 }  // namespace sluice::translate

@@ -17,23 +17,20 @@ constexpr uint16_t kTpid = 0x8100;
 constexpr uint16_t kServiceTpid = 0x88a8;
 constexpr uint16_t kVidBits = 0x0fff;
 constexpr uint16_t kPcpBits = 0xe000;
-constexpr int kNoTag = -1;
-
-// 01:80:c2:00:00:00 to 0f: spanning tree, link aggregation, LLDP and their like (IEEE
-// 802.1Q, 8.6.3).
-bool IsReserved(const Mac& mac) {
-  static constexpr std::array<uint8_t, 5> kPrefix = {0x01, 0x80, 0xc2, 0x00, 0x00};
-  return std::equal(kPrefix.begin(), kPrefix.end(), mac.bytes.begin()) && mac.bytes[5] <= 0x0f;
-}
 
 uint16_t VidOf(const PacketState& state) { return state.now().vlans[0].tci.host() & kVidBits; }
 
 }  // namespace
 
+bool IsLinkLocal(const Mac& mac) {
+  static constexpr std::array<uint8_t, 5> kPrefix = {0x01, 0x80, 0xc2, 0x00, 0x00};
+  return std::equal(kPrefix.begin(), kPrefix.end(), mac.bytes.begin()) && mac.bytes[5] <= 0x0f;
+}
+
 void Walk::Normal(uint32_t max_length) {
   out_->ports = true;
   const auto drop = [&](Verdict verdict) {
-    if (out_->actions.empty()) out_->verdict = verdict;
+    if (out_->actions.empty() || out_->verdict == Verdict::kDropRules) out_->verdict = verdict;
     Note(Explain(verdict));
   };
   const BridgePort* in = view_->ports.Find(InPort());
@@ -41,12 +38,14 @@ void Walk::Normal(uint32_t max_length) {
   if (!HoldsNow(Needs::kEthernet)) return drop(Verdict::kDropNotEthernet);
   PacketState& state = now_.state;
   const Mac to = state.ReadMember(&Fields::eth_dst);
-  if (IsReserved(to) && !view_->ports.options().forward_bpdu) return drop(Verdict::kDropReserved);
+  if (IsLinkLocal(to) && !view_->ports.options().forward_bpdu) return drop(Verdict::kDropReserved);
   const std::optional<uint16_t> vlan = VlanOf(*in);
   if (!vlan) return drop(Verdict::kDropVlan);
   const Mac from = state.ReadMember(&Fields::eth_src);
-  if (!from.is_multicast()) LearnSource(from, *vlan, in->port_no);
-  if (to.is_multicast()) {
+  const bool floods = view_->ports.IsMirrorVlan(*vlan);
+  if (floods) Note("copies of a mirror travel in the VLAN: nothing is learned there");
+  if (!from.is_multicast() && !floods) LearnSource(from, *vlan, in->port_no);
+  if (to.is_multicast() || floods) {
     out_->verdict = Verdict::kFlood;
     Note(Explain(Verdict::kFlood));
     return SendInVlan(view_->ports.ports(), *in, *vlan, max_length);
@@ -54,7 +53,7 @@ void Walk::Normal(uint32_t max_length) {
   out_->macs = true;
   const std::optional<uint32_t> port_no = view_->macs.FindPort(*vlan, to);
   const BridgePort* out = port_no ? view_->ports.Find(*port_no) : nullptr;
-  if (out == nullptr || !out->Carries(*vlan)) {
+  if (out == nullptr || out->is_mirror_output || !out->Carries(*vlan)) {
     out_->verdict = Verdict::kFloodUnknown;
     out_->install = false;
     Note(Explain(Verdict::kFloodUnknown));
@@ -115,20 +114,32 @@ int Walk::TagFor(const BridgePort& in, const BridgePort& port, uint16_t vlan, bo
 // another one.
 void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, uint16_t vlan,
                       uint32_t max_length) {
-  const bool own = !in.is_tunnel && now_.state.HasVlan();
-  const int as_is = own ? VidOf(now_.state) : kNoTag;
-  absl::InlinedVector<std::pair<const BridgePort*, int>, 32> takers;
-  absl::InlinedVector<int, 8> tags = {as_is, kNoTag};
+  const bool own = OwnsTag(in);
+  Takers takers;
   for (const BridgePort& port : ports) {
-    if (&port == &in || !port.up || !port.Carries(vlan)) continue;
+    if (&port == &in || !port.up || port.is_mirror_output || !port.Carries(vlan)) continue;
     if (in.is_protected && port.is_protected) continue;
-    const int tag = TagFor(in, port, vlan, own);
-    takers.emplace_back(&port, tag);
-    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+    takers.push_back({&port, TagFor(in, port, vlan, own)});
   }
+  SendTo(takers, in, max_length);
+}
+
+// What stands in place of the tag that is the bridge's to change, as the packet is.
+int Walk::TagAsIs(const BridgePort& in) {
+  if (!OwnsTag(in)) return kNoTag;
+  ReadTag(kVidBits);
+  return VidOf(now_.state);
+}
+
+void Walk::SendTo(const Takers& takers, const BridgePort& in, uint32_t max_length) {
+  const bool own = OwnsTag(in);
+  const int as_is = TagAsIs(in);
+  absl::InlinedVector<int, 8> tags = {as_is, kNoTag};
+  for (const Taker& taker : takers)
+    if (std::find(tags.begin(), tags.end(), taker.tag) == tags.end()) tags.push_back(taker.tag);
   const auto send = [&](int tag) {
-    for (const auto& [port, wanted] : takers)
-      if (going() && wanted == tag) SendToPort(port->port_no, max_length);
+    for (const Taker& taker : takers)
+      if (going() && taker.tag == tag) SendToPort(taker.port->port_no, max_length);
   };
   const auto change = [&](int tag) {
     if (tag == kNoTag) return now_.state.PopVlan();
@@ -139,7 +150,7 @@ void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, u
   send(as_is);
   for (const int tag : tags) {
     const bool wanted = tag != as_is && std::any_of(takers.begin(), takers.end(),
-                                                    [&](auto& t) { return t.second == tag; });
+                                                    [&](auto& t) { return t.tag == tag; });
     if (!wanted || !going()) continue;
     OnCopy([&] {
       change(tag);

@@ -38,8 +38,35 @@ class Maker {
     if (options_.switch_settings) {
       for (pipeline::BridgePort& port : ports) Vary(&port);
       options.forward_bpdu = random_.Percent(30);
+      if (random_.Percent(50)) Mirrors(&ports, &options);
     }
     out_.parts.ports = PortTable(std::move(ports), options);
+  }
+
+  void Mirrors(std::vector<pipeline::BridgePort>* ports, pipeline::SwitchOptions* options) {
+    for (pipeline::BridgePort& port : *ports) port.name = absl::StrCat("p", port.port_no);
+    const auto some = [&] {
+      std::vector<std::string> names;
+      for (const pipeline::BridgePort& port : *ports)
+        if (random_.Percent(30)) names.push_back(port.name);
+      return names;
+    };
+    const uint64_t count = 1 + random_.Below(3);
+    for (uint64_t i = 0; i < count; ++i) {
+      pipeline::Mirror mirror{.name = absl::StrCat("m", i),
+                              .source_ports = some(),
+                              .destination_ports = some(),
+                              .all_ports = random_.Percent(30)};
+      if (random_.Percent(30)) mirror.vlans = {0, 10};
+      if (random_.Percent(20)) mirror.vlans = {20};
+      if (random_.Percent(40)) {
+        mirror.output_vlan = kVlans[1 + random_.Below(std::size(kVlans) - 1)];
+      } else {
+        mirror.output_port = random_.Percent(60) ? "p3" : "p1";
+      }
+      if (random_.Percent(30)) mirror.snaplen = 64;
+      options->mirrors.push_back(std::move(mirror));
+    }
   }
 
   void Vary(pipeline::BridgePort* port) {

@@ -232,6 +232,9 @@ class Walk {
   }
 
   ReferenceResult Run() {
+    const BridgePort* in = parts_.ports.Find(InPort());
+    if (in != nullptr && IsMirrorsOwn(*in)) return {};
+    if (in != nullptr) CopyToMirrors(*in, true, 0);
     if (Table(0, InPort()) != Next::kEnd) {
       const ActionSet set = std::exchange(state_.set, {});
       (void)List(InOrder(set), 0);
@@ -480,7 +483,8 @@ class Walk {
       case pipeline::kPortAll:
       case pipeline::kPortFlood:
         for (const BridgePort& other : parts_.ports.ports())
-          if (other.port_no != InPort() && other.up) ToPort(other.port_no, max_length);
+          if (other.port_no != InPort() && other.up && !IsMirrorsOwn(other))
+            ToPort(other.port_no, max_length);
         return;
       case pipeline::kPortNormal:
         return Normal(max_length);
@@ -495,11 +499,69 @@ class Walk {
 
   // Nothing for a port that the bridge does not have, as it has none of the reserved ones.
   void ToPort(uint32_t port, uint32_t max_length) {
-    if (parts_.ports.Find(port) == nullptr) return;
+    const BridgePort* to = parts_.ports.Find(port);
+    if (to == nullptr || (IsMirrorsOwn(*to) && !copying_)) return;
     result_.deliveries.push_back({.kind = Delivery::Kind::kPort,
                                   .port = port,
                                   .max_length = max_length,
                                   .packet = state_.packet.OnTheWire()});
+    CopyToMirrors(*to, false, max_length);
+  }
+
+  // --- Mirrors ---
+
+  bool IsMirrorsOwn(const BridgePort& port) const {
+    for (const pipeline::Mirror& mirror : parts_.ports.options().mirrors)
+      if (!mirror.output_port.empty() && mirror.output_port == port.name) return true;
+    return false;
+  }
+
+  // The VLAN of the packet as it passes the port; none if the port does not carry it.
+  std::optional<uint16_t> VlanAt(const BridgePort& port) const {
+    const std::vector<Fields::Vlan>& tags = state_.packet.tags;
+    const int id = tags.empty() ? 0 : tags[0].tci.host() & 0x0fff;
+    const std::optional<uint16_t> vlan = VlanOf(port, static_cast<uint16_t>(id));
+    return vlan && port.Carries(*vlan) ? vlan : std::nullopt;
+  }
+
+  bool Selects(const pipeline::Mirror& mirror, const BridgePort& port, bool comes) const {
+    const std::vector<std::string>& names = comes ? mirror.source_ports : mirror.destination_ports;
+    if (!mirror.all_ports && std::count(names.begin(), names.end(), port.name) == 0) return false;
+    const std::optional<uint16_t> vlan = VlanAt(port);
+    if (mirror.vlans.empty()) return !mirror.output_vlan || vlan != mirror.output_vlan;
+    return vlan && std::count(mirror.vlans.begin(), mirror.vlans.end(), *vlan) > 0 &&
+           vlan != mirror.output_vlan;
+  }
+
+  void CopyToMirrors(const BridgePort& port, bool comes, uint32_t max_length) {
+    if (copying_ || !state_.packet.is_ethernet()) return;
+    for (const pipeline::Mirror& mirror : parts_.ports.options().mirrors) {
+      if (taken_.count(mirror.name) > 0 || !Selects(mirror, port, comes)) continue;
+      if (mirror.output_vlan && IsLinkLocal(state_.packet.rest.eth_dst)) continue;
+      std::vector<const BridgePort*> outputs;
+      for (const BridgePort& other : parts_.ports.ports()) {
+        const bool takes = mirror.output_vlan
+                               ? !IsMirrorsOwn(other) && other.Carries(*mirror.output_vlan)
+                               : other.name == mirror.output_port;
+        if (takes && other.up) outputs.push_back(&other);
+      }
+      if (outputs.empty()) continue;
+      taken_.insert(mirror.name);
+      if (!places_.insert({mirror.output_port, mirror.output_vlan}).second) continue;
+      uint32_t cut = mirror.snaplen == 0 ? 0xffffffff : mirror.snaplen;
+      if (max_length != 0) cut = std::min(cut, max_length);
+      if (cut == 0xffffffff) cut = 0;
+      copying_ = true;
+      for (const BridgePort* output : outputs) {
+        const auto vlan = mirror.output_vlan ? mirror.output_vlan : VlanAt(port);
+        if (vlan) {
+          Leave(port, *output, *vlan, cut);
+        } else {
+          ToPort(output->port_no, cut);
+        }
+      }
+      copying_ = false;
+    }
   }
 
   void ToUserspace(PacketInReason reason, uint16_t controller, uint32_t max_length,
@@ -531,18 +593,22 @@ class Walk {
     const std::optional<uint16_t> known = VlanOf(*in, static_cast<uint16_t>(tag));
     if (!known || !in->Carries(*known)) return;
     const uint16_t vlan = *known;
-    if (!source.is_multicast())
+    bool floods = false;
+    for (const pipeline::Mirror& mirror : parts_.ports.options().mirrors)
+      floods |= mirror.output_vlan == vlan;
+    if (!source.is_multicast() && !floods)
       result_.learned = ReferenceResult::Learned{source, vlan, in->port_no};
-    if (!destination.is_multicast()) {
+    if (!destination.is_multicast() && !floods) {
       const auto seen = parts_.macs.find({vlan, destination});
       const BridgePort* to = seen == parts_.macs.end() ? nullptr : parts_.ports.Find(seen->second);
-      if (to != nullptr && to->Carries(vlan)) {
+      if (to != nullptr && !IsMirrorsOwn(*to) && to->Carries(vlan)) {
         if (to != in) Bridge(*in, *to, vlan, max_length);
         return;
       }
     }
     for (const BridgePort& port : parts_.ports.ports())
-      if (&port != in && port.Carries(vlan)) Bridge(*in, port, vlan, max_length);
+      if (&port != in && port.Carries(vlan) && !IsMirrorsOwn(port))
+        Bridge(*in, port, vlan, max_length);
   }
 
   static std::optional<uint16_t> VlanOf(const BridgePort& in, uint16_t tag) {
@@ -565,6 +631,10 @@ class Walk {
   // Out of one port, with the tag that the port wants.
   void Bridge(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
     if ((in.is_protected && port.is_protected) || !port.up) return;
+    Leave(in, port, vlan, max_length);
+  }
+
+  void Leave(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
     const Packet before = state_.packet;
     const bool untagged = port.access_vlan || vlan == 0 ||
                           (port.native_vlan && *port.native_vlan == vlan && !port.native_tagged);
@@ -799,6 +869,9 @@ class Walk {
   State state_;
   const Be32 came_with_priority_;
   ReferenceResult result_;
+  bool copying_ = false;         // for a mirror
+  std::set<std::string> taken_;  // mirrors that have their copy
+  std::set<std::pair<std::string, std::optional<uint16_t>>> places_;  // where copies went
   size_t steps_ = 0, depth_ = 0;
   bool stopped_ = false;  // gave up, or over a limit
 };

@@ -30,6 +30,8 @@
 // - A packet that is not Ethernet takes no tags.
 // - `normal` sends in the order of port numbers. A tag without an id (802.1p) that came in by an
 //   access port gets the port's id on its way out of a trunk, and goes away otherwise.
+// - A mirror takes one copy of a packet, and one place gets one copy. What a mirror sends no other
+//   takes. A packet whose VLAN the port does not carry is of no VLAN, and is sent as it is.
 // - A limit that is exceeded leaves nothing: no deliveries and nothing learned.
 // - resubmit without a table looks up in the table of the rule; in a bucket that is the rule with
 //   the group, in the action set it is table 0.

@@ -31,6 +31,9 @@ bridges:
     fdb:
       - {mac: 0a:00:00:00:00:01, vlan: 10, port: b}
       - {mac: 0a:00:00:00:00:01, port: br0}
+    mirrors:
+      - {name: m, select_all: true, select_vlan: [20, 10], output_vlan: 99, snaplen: 64}
+      - {name: n, select_src_port: [a, br0], select_dst_port: [b], output_port: f}
     masks: {budget: 128, reuse_bits: 8, megaflows: off, without: [prefix_tracking]}
     ports:
       - a
@@ -77,6 +80,14 @@ bridges:
                              .is_protected = true},
                         });
   CHECK(bridge.options.forward_bpdu);
+  CHECK(bridge.options.mirrors ==
+        std::vector<pipeline::Mirror>{
+            {.name = "m", .all_ports = true, .vlans = {10, 20}, .output_vlan = 99, .snaplen = 64},
+            {.name = "n",
+             .source_ports = {"a", "br0"},
+             .destination_ports = {"b"},
+             .output_port = "f"},
+        });
   CHECK(bridge.fdb == std::vector<bridge::StaticMac>{
                           {{{0x0a, 0, 0, 0, 0, 1}}, 10, "b"},
                           {{{0x0a, 0, 0, 0, 0, 1}}, 0, "br0"},
@@ -107,6 +118,17 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
        "f:2:9: flows: unknown key \"x\"; known here: limit, idle_timeout, revalidate_interval"},
       {"bridges: []\nbridges: []", "f:2:1: bridges: is given twice"},
       {"bridges: 7", "f:1:10: bridges: needs a list"},
+      {"bridges: [{name: b, ports: [p], mirrors: [{name: m, select_vlan: [1], output_vlan: 1}]}]",
+       "f:1:43: bridges[0].mirrors[0]: selects nothing: give select_src_port, select_dst_port or "
+       "select_all: true\n"
+       "f:1:43: bridges[0].mirrors[0]: selects the VLAN that is its output_vlan"},
+      {"bridges: [{name: b, mirrors: [{name: m, select_src_port: [q], output_port: q}]}]",
+       "f:1:31: bridges[0].mirrors[0]: selects \"q\", which is no port of the bridge\n"
+       "f:1:31: bridges[0].mirrors[0]: selects \"q\", which is its output_port\n"
+       "f:1:31: bridges[0].mirrors[0]: has the output_port \"q\", which is no port of the bridge"},
+      {"bridges: [{name: b, ports: [p], mirrors: [{name: m, select_all: true, snaplen: 3}]}]",
+       "f:1:43: bridges[0].mirrors[0]: must have either an output_port or an output_vlan\n"
+       "f:1:80: bridges[0].mirrors[0].snaplen: must be a number from 14 to 65535, not \"3\""},
       {"bridges: []\n[a]: 1", "f:2:1: a key must be a word"},
       {"handlers: many\nbridges: []",
        "f:1:11: handlers: must be a number from 1 to 256, not \"many\""},

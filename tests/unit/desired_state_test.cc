@@ -55,6 +55,17 @@ TEST_CASE("edits of ports and bridges") {
   CHECK(After({{.kind = Kind::kRemove, .bridge = "br0", .port = "v2"}}) ==
         "- bridges.br0.ports.v2; - bridges.br0.ports.v2.vlan: 5");
   CHECK(After({{.bridge = "br2"}}) == "+ bridges.br2");
+  const Edit mirror{.bridge = "br0",
+                    .port = "m",
+                    .list = "mirrors",
+                    .settings = {{"select_all", "true"}, {"output_port", "v1"}}};
+  CHECK(After({mirror}) ==
+        "+ bridges.br0.mirrors.m; + bridges.br0.mirrors.m.output_port: v1; "
+        "+ bridges.br0.mirrors.m.select_all: true");
+  CHECK(After({mirror, {.kind = Kind::kRemove, .bridge = "br0", .port = "m", .list = "mirrors"}})
+            .empty());
+  CHECK(After({{.kind = Kind::kRemove, .bridge = "br0", .port = "m", .list = "mirrors"}}) ==
+        "there is no mirror \"m\" of bridge \"br0\"");
   CHECK(After({{.kind = Kind::kSet, .bridge = "br0", .settings = {{"mac_aging", "5s"}}}}) ==
         "~ bridges.br0.mac_aging: 60s -> 5s");
   CHECK(After({{.kind = Kind::kRemove, .bridge = "br1"}}) == "- bridges.br1");

@@ -246,6 +246,74 @@ TEST_CASE("translate: protected ports, and link-local protocols that are forward
   CHECK(ActionsText(translation) == "1,2");
 }
 
+// kPorts with mirrors: to port 2, or into VLAN 20.
+PortTable Mirrored(std::vector<pipeline::Mirror> mirrors) {
+  return PortTable(kPorts, {.mirrors = std::move(mirrors)});
+}
+
+TEST_CASE("translate: a mirror takes packets as they come, and as they leave, once") {
+  const KnownMacs macs;
+  Translation translation;
+  const auto check = [&](const PortTable& ports, std::string_view key_text, const char* actions,
+                         const char* flow) {
+    const ovs::FlowKey key = Key(key_text);
+    Translate(key, ports, macs, &translation);
+    CAPTURE(key_text);
+    CHECK(ActionsText(translation) == actions);
+    CHECK(MaskText(key, translation.mask) == flow);
+  };
+  const PortTable all = Mirrored({{.name = "m", .all_ports = true, .output_port = "p2"}});
+  // On its way in, with the VLAN's tag where the mirror's port is a trunk; nothing else goes there.
+  check(all, UNTAGGED("3", MAC(3), MAC(4)), "clone(push_vlan(vid=10,pcp=0),2),4",
+        "recirc_id(0),in_port(3),eth(src=" MAC(3) ",dst=" MAC(4) ")");
+  check(all, UNTAGGED("1", MAC(1), "ff:ff:ff:ff:ff:ff"), "2,0",
+        "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=ff:ff:ff:ff:ff:ff)");
+  CHECK(translation.verdict == Verdict::kFlood);
+  // What comes in by the mirror's port goes nowhere.
+  check(all, UNTAGGED("2", MAC(1), MAC(3)), "drop", "recirc_id(0),in_port(2),eth()");
+  CHECK(translation.verdict == Verdict::kDropMirrorPort);
+  CHECK(translation.learned.empty());
+  // A packet that is dropped is seen too, and the reason told.
+  check(all, UNTAGGED("1", MAC(7), MAC(1)), "2",
+        "recirc_id(0),in_port(1),eth(src=" MAC(7) ",dst=" MAC(1) ")");
+  CHECK(translation.verdict == Verdict::kDropSamePort);
+
+  const PortTable out =
+      Mirrored({{.name = "m", .destination_ports = {"p4"}, .output_port = "p2", .snaplen = 60}});
+  check(out, TAGGED("1", "10", MAC(1), MAC(4)), "pop_vlan,4,push_vlan(vid=10,pcp=0),trunc(60),2",
+        "recirc_id(0),in_port(1),eth(src=" MAC(1) ",dst=" MAC(
+            4) "),eth_type(0x8100),vlan(vid=10),encap(eth_type(0x88b5/0))");
+}
+
+TEST_CASE("translate: a mirror's selection of VLANs is in the mask, and its VLAN floods") {
+  const KnownMacs macs;
+  Translation translation;
+  const PortTable ports =
+      Mirrored({{.name = "m", .source_ports = {"p1"}, .vlans = {10}, .output_vlan = 20}});
+  const ovs::FlowKey selected = Key(TAGGED("1", "10", MAC(1), MAC(2)));
+  Translate(selected, ports, macs, &translation);
+  // Into VLAN 20 at every port that carries it, also the one that it came from.
+  CHECK(ActionsText(translation) == "clone(pop_vlan,push_vlan(vid=20,pcp=3),0,1,2,5),2");
+  CHECK(MaskText(selected, translation.mask).find("vlan(vid=10") != std::string::npos);
+  const ovs::FlowKey other = Key(TAGGED("1", "11", MAC(1), MAC(2)));
+  Translate(other, ports, macs, &translation);
+  CHECK(ActionsText(translation).find("20") == std::string::npos);
+  CHECK(MaskText(other, translation.mask).find("vlan(vid=11") != std::string::npos);
+  Translate(Key(TAGGED("1", "20", MAC(1), MAC(2))), ports, macs, &translation);
+  CHECK(ActionsText(translation) == "0,2,5");
+  CHECK(translation.verdict == Verdict::kFlood);
+  CHECK(translation.install);
+  CHECK(translation.learned.empty());
+  // Two mirrors that lead to one place send one copy, and both have taken it.
+  const auto a = std::make_shared<pipeline::UseStats>(), b = std::make_shared<pipeline::UseStats>();
+  const PortTable twice =
+      Mirrored({{.name = "a", .source_ports = {"p1"}, .output_port = "p2", .stats = a},
+                {.name = "b", .destination_ports = {"p3"}, .output_port = "p2", .stats = b}});
+  Translate(Key(TAGGED("1", "10", MAC(1), MAC(3))), twice, macs, &translation);
+  CHECK(ActionsText(translation) == "2,pop_vlan,3");
+  CHECK(translation.credits.size() == 3);
+}
+
 // A small generator: the same packets in every run.
 class Random {
  public:
