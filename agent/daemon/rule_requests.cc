@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/translate/key_fields.h"
+#include "agent/translate/packet_fields.h"
 #include "agent/translate/trace.h"
 #include "netlink/attr/text.h"
 #include "netlink/base/status.h"
@@ -203,6 +204,22 @@ absl::StatusOr<ovs::FlowKey> KeyOf(const std::string& text, const PortTable& por
   return translate::KeyOfFields(translate::FieldsOfKey(key), key);
 }
 
+// The key of a packet that comes with what `beside` says.
+absl::StatusOr<ovs::FlowKey> KeyOfPacket(const std::string& packet, const ovs::FlowKey& beside) {
+  if (packet.size() < translate::kShortestPacket)
+    return absl::InvalidArgumentError(absl::StrCat("the packet has ", packet.size(),
+                                                   " bytes: an Ethernet header alone has ",
+                                                   translate::kShortestPacket));
+  pipeline::Fields came_with = translate::FieldsOfKey(beside);
+  if (came_with.eth_type.host() == pipeline::kEthTypeNone) came_with.eth_type = {};
+  if (translate::TellOfHeaders(came_with) || came_with.packet_type.host() != 0)
+    return absl::InvalidArgumentError(
+        "beside a packet, the flow says only what the packet does not carry itself: its port, "
+        "marks, tunnel and connection");
+  const base::ByteView bytes(reinterpret_cast<const uint8_t*>(packet.data()), packet.size());
+  return translate::KeyOfFields(translate::FieldsOfPacket(bytes, came_with), beside);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest& request,
@@ -302,7 +319,10 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
 absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request,
                                         const bridge::Bridge& bridge) {
   const std::shared_ptr<const PortTable> ports = bridge.ports();
-  SLUICE_ASSIGN_OR_RETURN(const ovs::FlowKey key, KeyOf(request.flow(), *ports));
+  SLUICE_ASSIGN_OR_RETURN(ovs::FlowKey key, KeyOf(request.flow(), *ports));
+  if (!request.packet().empty()) {
+    SLUICE_ASSIGN_OR_RETURN(key, KeyOfPacket(request.packet(), key));
+  }
   const bridge::Sight sight(&bridge);
   v1::TraceResponse response;
   response.set_text(translate::Trace(key, sight.view(), ports.get()));

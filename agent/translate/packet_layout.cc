@@ -24,11 +24,18 @@ bool Has(ByteView packet, size_t at, size_t size) {
 
 // A type behind an 802.2 header with SNAP (RFC 1042), or none.
 uint16_t SnapType(ByteView packet, size_t at) {
-  static constexpr uint8_t kSnap[] = {0xaa, 0xaa, 0x03, 0, 0, 0};
-  if (!Has(packet, at, kSnapHeader) || !base::Equal(packet.subspan(at, 6), kSnap))
+  static constexpr uint8_t kPoints[] = {0xaa, 0xaa}, kOrganisation[] = {0, 0, 0};
+  if (!Has(packet, at, kSnapHeader) || !base::Equal(packet.subspan(at, 2), kPoints) ||
+      !base::Equal(packet.subspan(at + 3, 3), kOrganisation))  // whatever the control byte
     return pipeline::kEthTypeNone;
   const uint16_t type = Word(packet, at + 6);
   return type < ETH_P_802_3_MIN ? pipeline::kEthTypeNone : type;
+}
+
+// Of IPv6, and one that another header follows.
+bool IsExtension(uint8_t header) {
+  return header == IPPROTO_HOPOPTS || header == IPPROTO_DSTOPTS || header == IPPROTO_ROUTING ||
+         header == IPPROTO_FRAGMENT || header == IPPROTO_AH;
 }
 
 }  // namespace
@@ -36,7 +43,7 @@ uint16_t SnapType(ByteView packet, size_t at) {
 void PacketLayout::ReadNetwork(ByteView packet) {
   proto = 0;
   transport = packet.size();
-  fragment = routed = false;
+  fragment = later = routed = false;
   if (eth_type == ETH_P_IP) ReadIpv4(packet);
   if (eth_type == ETH_P_IPV6) ReadIpv6(packet);
 }
@@ -47,7 +54,8 @@ void PacketLayout::ReadIpv4(ByteView packet) {
   if (header < kIpv4Header || !Has(packet, network, header)) return;
   const uint16_t fragment_word = Word(packet, network + 6);
   fragment = (fragment_word & 0x3fff) != 0;
-  if ((fragment_word & 0x1fff) != 0) return;
+  later = (fragment_word & 0x1fff) != 0;
+  if (later) return;
   proto = packet[network + 9];
   transport = network + header;
 }
@@ -57,30 +65,28 @@ void PacketLayout::ReadIpv6(ByteView packet) {
   uint8_t next = packet[network + 6];
   size_t at = network + kIpv6Header;
   for (;;) {
-    size_t size = 8;
-    switch (next) {
-      case IPPROTO_HOPOPTS:
-      case IPPROTO_DSTOPTS:
-      case IPPROTO_ROUTING:
-      case IPPROTO_FRAGMENT:
-      case IPPROTO_AH:
-        break;
-      case IPPROTO_NONE:
-        return;
-      default:
-        proto = next;
-        transport = at;
-        return;
+    if (next == IPPROTO_NONE) return;
+    if (!IsExtension(next)) {
+      proto = next;
+      transport = at;
+      return;
     }
-    if (!Has(packet, at, size)) return;
+    if (!Has(packet, at, 2)) return;  // the kernel looks at no more of a header than it needs
+    size_t size = 8;
     const size_t units = packet[at + 1];
     if (next == IPPROTO_FRAGMENT) {
       fragment = true;
-      if ((Word(packet, at + 2) & 0xfff8) != 0) return;
+      if (!Has(packet, at, 4)) return;
+      if ((Word(packet, at + 2) & 0xfff8) != 0) {
+        later = !IsExtension(packet[at]);  // else the kernel gives up
+        return;
+      }
     } else {
       size = next == IPPROTO_AH ? (units + 2) * 4 : (units + 1) * 8;
     }
-    if (next == IPPROTO_ROUTING && packet[at + kRoutingLeft] != 0) routed = true;
+    if (next == IPPROTO_ROUTING && Has(packet, at, kRoutingLeft + 1) &&
+        packet[at + kRoutingLeft] != 0)
+      routed = true;
     next = packet[at];
     at += size;
   }
@@ -96,10 +102,10 @@ PacketLayout LayoutOf(ByteView packet, bool ethernet, uint16_t eth_type) {
       layout.eth_type = Word(packet, at);
       layout.network = at + 2;
       const bool tag = layout.eth_type == ETH_P_8021Q || layout.eth_type == ETH_P_8021AD;
-      if (!tag || tags == kTagsSeen) break;
+      if (!tag || tags == kTagsSeen || !Has(packet, at, 6)) break;
       layout.eth_type = 0;
     }
-    if (layout.eth_type < ETH_P_802_3_MIN && layout.network < packet.size()) {
+    if (layout.eth_type < ETH_P_802_3_MIN && layout.network <= packet.size()) {
       layout.eth_type = SnapType(packet, layout.network);
       if (layout.eth_type != pipeline::kEthTypeNone) layout.network += kSnapHeader;
     }

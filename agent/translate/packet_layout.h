@@ -23,6 +23,7 @@ struct PacketLayout {
   uint8_t proto = 0;
   size_t transport = 0;
   bool fragment = false;
+  bool later = false;  // a fragment that is not the first
   // The destination is not the last one: checksums cover another address (IPv6, routing header).
   bool routed = false;
 

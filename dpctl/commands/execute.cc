@@ -4,18 +4,17 @@
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
 #include "dpctl/packet_compose.h"
-#include "dpctl/packet_file_reader.h"
 #include "dpctl/port_names.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/flow_text.h"
 #include "netlink/ovs/packet.h"
+#include "netlink/pcap/packet_argument.h"
 
 namespace sluice::dpctl {
 namespace {
 
 constexpr size_t kEthernetHeader = 14;
 constexpr size_t kLongestPacket = 65000;  // an attribute's length has 16 bits
-constexpr std::string_view kFilePrefix = "pcap:";
 constexpr std::string_view kComposeWord = "compose", kComposePrefix = "compose:";
 
 // Hands packets over to the kernel, and counts those that it took.
@@ -46,45 +45,6 @@ class Execution {
   size_t count_ = 0;
 };
 
-struct PacketChoice {
-  std::string path;
-  size_t number = 0;  // from 1 on; 0: all packets
-};
-
-// FILE or FILE:N.
-PacketChoice ParseChoice(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = text.substr(colon + 1);
-    size_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error == std::errc() && end == digits.data() + digits.size() && number != 0)
-      return {std::string(text.substr(0, colon)), number};
-  }
-  return {std::string(text), 0};
-}
-
-absl::Status RunFile(const PacketChoice& choice, Execution* execution) {
-  SLUICE_ASSIGN_OR_RETURN(PacketFileReader file, PacketFileReader::Open(choice.path));
-  PacketRecord packet;
-  for (size_t number = 1;; ++number) {
-    SLUICE_ASSIGN_OR_RETURN(const bool more, file.Next(&packet));
-    if (!more) {
-      if (choice.number == 0) return absl::OkStatus();
-      return UsageError(absl::StrCat("\"", choice.path, "\" has ", number - 1, " packets, and no ",
-                                     choice.number));
-    }
-    if (choice.number != 0 && choice.number != number) continue;
-    if (packet.length > packet.bytes.size())
-      return UsageError(absl::StrCat("packet ", number, " of \"", choice.path,
-                                     "\" was cut when it was captured"));
-    const absl::Status status = execution->Run(packet.bytes);
-    if (!status.ok())
-      return WithHint(status, absl::StrCat("packet ", number, " of \"", choice.path, "\""));
-    if (choice.number != 0) return absl::OkStatus();
-  }
-}
-
 // compose or compose:BYTES.
 absl::Status RunComposed(std::string_view argument, const ovs::FlowText& flow,
                          Execution* execution) {
@@ -112,17 +72,15 @@ absl::Status RunPackets(std::string_view argument, const ovs::FlowText& flow,
                         Execution* execution) {
   if (argument == kComposeWord || argument.starts_with(kComposePrefix))
     return RunComposed(argument, flow, execution);
-  if (argument.substr(0, kFilePrefix.size()) == kFilePrefix)
-    return RunFile(ParseChoice(argument.substr(kFilePrefix.size())), execution);
-  std::string digits(argument);
-  std::erase_if(digits, [](char c) { return c == ' ' || c == ':' || c == '\n'; });
-  const auto packet = base::FromHex(digits);
-  if (!packet)
-    return WithHint(
-        UsageError("the packet is no hexadecimal number with two digits a byte"),
-        "a file is named with pcap: in front: pcap:FILE or pcap:FILE:N; compose makes a "
-        "packet of FLOW");
-  return execution->Run(*packet);
+  absl::Status failure;  // of a packet, not of the argument
+  const absl::Status status =
+      pcap::ForEachPacket(argument, [&](base::ByteView packet, const std::string& place) {
+        failure = execution->Run(packet);
+        if (!failure.ok() && !place.empty()) failure = WithHint(failure, place);
+        return failure;
+      });
+  if (!failure.ok() || base::ErrnoOf(status) == 0) return status;
+  return Failed(absl::StrCat("reading \"", base::ToAbsl(argument), "\""), status);
 }
 
 absl::Status Run(Session* session) {

@@ -8,7 +8,7 @@
 #include "dpctl/commands/commands.h"
 #include "dpctl/failure.h"
 #include "dpctl/follow.h"
-#include "dpctl/packet_file.h"
+#include "dpctl/packet_file_writer.h"
 #include "dpctl/port_names.h"
 #include "dpctl/stop_signals.h"
 #include "dpctl/upcall_source.h"

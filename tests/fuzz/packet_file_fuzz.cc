@@ -1,14 +1,14 @@
 // Any bytes are read as a file of packets; the packets that come lie within them.
 #include <cstdlib>
 
-#include "dpctl/packet_file_reader.h"
+#include "netlink/pcap/file_reader.h"
 
-using sluice::dpctl::PacketFileReader;
+using sluice::pcap::FileReader;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  auto file = PacketFileReader::FromBytes({data, data + size}, "fuzz");
+  auto file = FileReader::FromBytes({data, data + size}, "fuzz");
   if (!file.ok()) return 0;
-  sluice::dpctl::PacketRecord packet;
+  sluice::pcap::PacketRecord packet;
   size_t total = 0;
   while (true) {
     const auto more = file->Next(&packet);

@@ -11,7 +11,7 @@
 
 #include <string>
 
-#include "dpctl/packet_file.h"
+#include "dpctl/packet_file_writer.h"
 #include "netlink/base/fd.h"
 #include "tests/support/shell.h"
 #include "tests/support/test.h"
@@ -150,7 +150,7 @@ TEST_CASE("packets are executed, and come out where the actions send them") {
     CHECK(Has(Fail("dpctl execute dp0 'in_port(1)' 'meter(99),set(ipv4(ttl=1))' " + Packet("00")),
               "dpctl: executing actions (Invalid argument)"));
     CHECK(Has(Fail("dpctl execute dp0 'in_port(1)' 7 pcap:/nonexistent"),
-              "dpctl: reading \"/nonexistent\" (No such file or directory)"));
+              "dpctl: reading \"pcap:/nonexistent\" (No such file or directory)"));
   }
 }
 

@@ -94,5 +94,29 @@ check 'one flow serves all TTLs' test "$(grep -c 'in_port(1).*dec_ttl' "$work/fl
 control trace br0 'in_port=v1,tcp,nw_dst=10.0.0.2,nw_ttl=64,tp_dst=80' | tee "$work/trace"
 check 'a trace tells table, rule and flow' grep -qz 'table 0:.*rule .*asked for.*table 1:.*dec_ttl.*datapath flow:.*datapath actions:' "$work/trace"
 check 'a trace of a bridge that is not there' not control trace br9 'ip'
+
+# Packets instead of flows.
+arp=ffffffffffff0a000000000108060001080006040001:0a0000000001:0a000001:000000000000:0a000002
+control trace br0 'in_port=v1,dl_src=0a:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp,arp_op=1,arp_spa=10.0.0.1,arp_tpa=10.0.0.2,arp_sha=0a:00:00:00:00:01' >"$work/trace"
+check 'a hexadecimal packet is traced like its flow' cmp -s "$work/trace" <(control trace br0 in_port=v1 $arp)
+ip netns exec h1 tcpdump -q -U -c 2 -w "$work/some.pcap" -i eth0 icmp 2>"$work/error" &
+tcpdump=$!
+wait_for grep -q listening "$work/error"
+ip netns exec h1 ping -q -c 1 10.0.0.2 >/dev/null
+wait $tcpdump
+control trace br0 in_port=v1 "pcap:$work/some.pcap" >"$work/trace"
+check 'all packets of a file are traced' grep -qz 'packet 1 of .*table 0:.*packet 2 of .*table 0:' "$work/trace"
+control trace br0 in_port=v1 "pcap:$work/some.pcap:1" >"$work/trace"
+check 'or one of them' test "$(grep -c '^packet .* of ' "$work/trace")" = 1
+trace_error() { # WORDS ARGUMENTS...
+  local words=$1
+  shift
+  ! control trace br0 "$@" >"$work/out" 2>"$work/error" && grep -q "$words" "$work/error" && [[ ! -s $work/out ]]
+}
+check 'a packet that is none' trace_error 'two digits a byte' in_port=v1 12z4
+check 'one that is too short' trace_error 'an Ethernet header alone has 14' in_port=v1 1234
+check 'a file that is not there' trace_error 'No such file' in_port=v1 pcap:/nonexistent
+check 'a packet that the file does not have' trace_error 'has 2 packets, and no 3' in_port=v1 "pcap:$work/some.pcap:3"
+check 'a flow that tells of headers too' trace_error 'only what the packet does not carry' in_port=v1,tcp $arp
 control status
 finish

@@ -3,8 +3,8 @@
 //
 // Not thread-safe; owns its file descriptor, and leaves standard input open.
 //
-//   SLUICE_ASSIGN_OR_RETURN(PacketFileReader file, PacketFileReader::Open("trace.pcap"));
-//   PacketRecord packet;
+//   SLUICE_ASSIGN_OR_RETURN(pcap::FileReader file, pcap::FileReader::Open("trace.pcap"));
+//   pcap::PacketRecord packet;
 //   while (true) {
 //     SLUICE_ASSIGN_OR_RETURN(const bool more, file.Next(&packet));
 //     if (!more) break;
@@ -16,18 +16,19 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "dpctl/packet_file.h"
 #include "netlink/base/bytes.h"
 #include "netlink/base/fd.h"
+#include "netlink/pcap/packet_record.h"
 
-namespace sluice::dpctl {
+namespace sluice::pcap {
 
-class PacketFileReader {
+class FileReader {
  public:
-  // "-" is standard input. Errors name the path, and what is wrong with the file at which byte.
-  static absl::StatusOr<PacketFileReader> Open(std::string_view path);
+  // "-" is standard input. Errors name the path, and have an errno, or say what is wrong with the
+  // file at which byte.
+  static absl::StatusOr<FileReader> Open(std::string_view path);
   // A file that is in memory; `name` is for errors.
-  static absl::StatusOr<PacketFileReader> FromBytes(base::ByteVector bytes, std::string_view name);
+  static absl::StatusOr<FileReader> FromBytes(base::ByteVector bytes, std::string_view name);
 
   // The next packet; false at the end. What it borrows holds until the next call. An error is
   // final. kInvalidArgument for a file that is cut short, damaged, or of another link type than
@@ -41,7 +42,7 @@ class PacketFileReader {
     uint32_t snap_length = 0;
     uint8_t resolution = 6;  // as if_tsresol has it
   };
-  explicit PacketFileReader(std::string_view name) : name_(name) {}
+  explicit FileReader(std::string_view name) : name_(name) {}
 
   absl::Status ReadHeader();
   // Makes `size` bytes of the file, from `begin_` on, be in the buffer. False: it ends before.
@@ -82,4 +83,4 @@ class PacketFileReader {
   std::vector<Interface> interfaces_;
 };
 
-}  // namespace sluice::dpctl
+}  // namespace sluice::pcap

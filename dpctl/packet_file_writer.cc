@@ -1,4 +1,4 @@
-#include "dpctl/packet_file.h"
+#include "dpctl/packet_file_writer.h"
 
 #include <fcntl.h>
 
@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "dpctl/failure.h"
-#include "dpctl/packet_file_format.h"
 #include "netlink/base/status.h"
+#include "netlink/pcap/file_format.h"
 
 namespace sluice::dpctl {
 namespace {
@@ -38,7 +38,7 @@ class Block {
     Put(static_cast<uint16_t>(value.size()));
     PutPadded(value);
   }
-  void PutEndOfOptions() { PutOption(packet_file::kOptionEnd, {}); }
+  void PutEndOfOptions() { PutOption(pcap::kOptionEnd, {}); }
   void Close() {
     const auto length = static_cast<uint32_t>(out_->size() - begin_ + sizeof(uint32_t));
     base::Store(out_->data() + begin_ + sizeof(uint32_t), length);
@@ -75,12 +75,12 @@ absl::StatusOr<PacketFileWriter> PacketFileWriter::Create(std::string_view path)
 }
 
 void PacketFileWriter::WriteHeader() {
-  Block block(packet_file::kSectionBlock, &out_->buffer());
-  block.Put(packet_file::kByteOrderMagic);
+  Block block(pcap::kSectionBlock, &out_->buffer());
+  block.Put(pcap::kByteOrderMagic);
   block.Put(uint16_t{1});  // version 1.0
   block.Put(uint16_t{0});
   block.Put(~uint64_t{0});  // the section's length is not known
-  block.PutOption(packet_file::kSectionApplication, "dpctl (Sluice) " SLUICE_VERSION);
+  block.PutOption(pcap::kSectionApplication, "dpctl (Sluice) " SLUICE_VERSION);
   block.PutEndOfOptions();
   block.Close();
 }
@@ -89,12 +89,12 @@ uint32_t PacketFileWriter::InterfaceNumber(std::string_view name) {
   if (const auto found = interfaces_.find(name); found != interfaces_.end()) return found->second;
   const auto number = static_cast<uint32_t>(interfaces_.size());
   interfaces_.emplace(name, number);
-  Block block(packet_file::kInterfaceBlock, &out_->buffer());
-  block.Put(packet_file::kLinkEthernet);
+  Block block(pcap::kInterfaceBlock, &out_->buffer());
+  block.Put(pcap::kLinkEthernet);
   block.Put(uint16_t{0});
   block.Put(uint32_t{0});  // packets of any length
-  if (!name.empty()) block.PutOption(packet_file::kInterfaceName, name);
-  block.PutOption(packet_file::kInterfaceTimeResolution, "\x09");  // nanoseconds
+  if (!name.empty()) block.PutOption(pcap::kInterfaceName, name);
+  block.PutOption(pcap::kInterfaceTimeResolution, "\x09");  // nanoseconds
   block.PutEndOfOptions();
   block.Close();
   return number;
@@ -103,7 +103,7 @@ uint32_t PacketFileWriter::InterfaceNumber(std::string_view name) {
 void PacketFileWriter::Append(const PacketRecord& packet) {
   const uint32_t interface = InterfaceNumber(packet.interface);
   const auto captured = static_cast<uint32_t>(packet.bytes.size());
-  Block block(packet_file::kEnhancedPacketBlock, &out_->buffer());
+  Block block(pcap::kEnhancedPacketBlock, &out_->buffer());
   block.Put(interface);
   block.Put(static_cast<uint32_t>(packet.time_ns >> 32));
   block.Put(static_cast<uint32_t>(packet.time_ns));
@@ -111,7 +111,7 @@ void PacketFileWriter::Append(const PacketRecord& packet) {
   block.Put(std::max(captured, packet.length));
   block.PutPadded({reinterpret_cast<const char*>(packet.bytes.data()), packet.bytes.size()});
   if (!packet.comment.empty()) {
-    block.PutOption(packet_file::kOptionComment, packet.comment);
+    block.PutOption(pcap::kOptionComment, packet.comment);
     block.PutEndOfOptions();
   }
   block.Close();

@@ -20,16 +20,11 @@
 #include "dpctl/output.h"
 #include "netlink/base/bytes.h"
 #include "netlink/base/fd.h"
+#include "netlink/pcap/packet_record.h"
 
 namespace sluice::dpctl {
 
-struct PacketRecord {
-  base::ByteView bytes{};         // borrowed during the call
-  uint32_t length = 0;            // before it was cut; 0: it was not
-  uint64_t time_ns = 0;           // since 1970, UTC
-  std::string_view interface {};  // name of the port; empty: one without a name
-  std::string_view comment{};     // any text; cut at 65,000 bytes
-};
+using pcap::PacketRecord;
 
 class PacketFileWriter {
  public:

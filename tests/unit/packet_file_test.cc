@@ -6,10 +6,11 @@
 #include <cerrno>
 
 #include "dpctl/failure.h"
-#include "dpctl/packet_file.h"
-#include "dpctl/packet_file_format.h"
-#include "dpctl/packet_file_reader.h"
+#include "dpctl/packet_file_writer.h"
 #include "netlink/base/status.h"
+#include "netlink/pcap/file_format.h"
+#include "netlink/pcap/file_reader.h"
+#include "netlink/pcap/packet_argument.h"
 #include "tests/support/test.h"
 
 namespace sluice::dpctl {
@@ -37,7 +38,7 @@ struct Kept {
   friend bool operator==(const Kept&, const Kept&) = default;
 };
 
-absl::StatusOr<std::vector<Kept>> ReadAll(absl::StatusOr<PacketFileReader> file) {
+absl::StatusOr<std::vector<Kept>> ReadAll(absl::StatusOr<pcap::FileReader> file) {
   if (!file.ok()) return file.status();
   std::vector<Kept> packets;
   PacketRecord packet;
@@ -53,7 +54,7 @@ absl::StatusOr<std::vector<Kept>> ReadAll(absl::StatusOr<PacketFileReader> file)
 }
 
 std::string ErrorOf(ByteVector bytes) {
-  const auto packets = ReadAll(PacketFileReader::FromBytes(std::move(bytes), "x.pcap"));
+  const auto packets = ReadAll(pcap::FileReader::FromBytes(std::move(bytes), "x.pcap"));
   return packets.ok() ? "" : std::string(packets.status().message());
 }
 
@@ -106,10 +107,10 @@ TEST_CASE("packets come back from a pcapng file as they were written") {
     REQUIRE_OK(file->Flush());
     CHECK(file->packets() == packets.size());
   }
-  const auto read = ReadAll(PacketFileReader::FromBytes(memory.Content(), "x"));
+  const auto read = ReadAll(pcap::FileReader::FromBytes(memory.Content(), "x"));
   REQUIRE_OK(read);
   CHECK(*read == packets);
-  const auto from_path = ReadAll(PacketFileReader::Open(memory.path));
+  const auto from_path = ReadAll(pcap::FileReader::Open(memory.path));
   REQUIRE_OK(from_path);
   CHECK(*from_path == packets);
 }
@@ -117,7 +118,7 @@ TEST_CASE("packets come back from a pcapng file as they were written") {
 TEST_CASE("a file without packets is a file") {
   const MemoryFile memory;
   REQUIRE_OK(PacketFileWriter::Create(memory.path));
-  const auto read = ReadAll(PacketFileReader::Open(memory.path));
+  const auto read = ReadAll(pcap::FileReader::Open(memory.path));
   REQUIRE_OK(read);
   CHECK(read->empty());
 }
@@ -128,7 +129,7 @@ TEST_CASE("a comment that is too long for the format is cut") {
   REQUIRE_OK(file);
   file->Append({.comment = std::string(70'000, 'x')});
   REQUIRE_OK(file->Flush());
-  const auto read = ReadAll(PacketFileReader::Open(memory.path));
+  const auto read = ReadAll(pcap::FileReader::Open(memory.path));
   REQUIRE_OK(read);
   REQUIRE(read->size() == 1);
   CHECK(read->front().comment == std::string(65'000, 'x'));
@@ -142,9 +143,9 @@ TEST_CASE("a full disk and a path that cannot be are told, with the path") {
   const auto nowhere = PacketFileWriter::Create("/nonexistent/x.pcapng");
   CHECK(FailureText(nowhere.status()) ==
         "dpctl: writing \"/nonexistent/x.pcapng\" (No such file or directory)\n");
-  const auto missing = PacketFileReader::Open("/nonexistent/x.pcap");
-  CHECK(FailureText(missing.status()) ==
-        "dpctl: reading \"/nonexistent/x.pcap\" (No such file or directory)\n");
+  const auto missing = pcap::FileReader::Open("/nonexistent/x.pcap");
+  CHECK(base::ErrnoOf(missing.status()) == ENOENT);
+  CHECK(missing.status().message() == "reading \"/nonexistent/x.pcap\": No such file or directory");
 }
 
 TEST_CASE("pcap files are read in both byte orders and both resolutions") {
@@ -153,8 +154,7 @@ TEST_CASE("pcap files are read in both byte orders and both resolutions") {
       CAPTURE(swapped, nanoseconds);
       const ByteVector bytes =
           Maker(swapped)
-              .PcapHeader(
-                  nanoseconds ? packet_file::kMagicNanoseconds : packet_file::kMagicMicroseconds, 1)
+              .PcapHeader(nanoseconds ? pcap::kMagicNanoseconds : pcap::kMagicMicroseconds, 1)
               .U32(1000)
               .U32(5)
               .U32(3)
@@ -166,7 +166,7 @@ TEST_CASE("pcap files are read in both byte orders and both resolutions") {
               .U32(2)
               .Raw({4, 5})
               .bytes();
-      const auto read = ReadAll(PacketFileReader::FromBytes(bytes, "x"));
+      const auto read = ReadAll(pcap::FileReader::FromBytes(bytes, "x"));
       REQUIRE_OK(read);
       const uint64_t tick = nanoseconds ? 1 : 1000;
       CHECK(*read == std::vector<Kept>{{{1, 2, 3}, 100, 1'000'000'000'000 + 5 * tick, "", ""},
@@ -226,7 +226,7 @@ TEST_CASE("pcapng: both byte orders, any resolution, simple and unknown blocks, 
         .U32(1)
         .Raw({5, 0, 0, 0})
         .U32(36);
-    const auto read = ReadAll(PacketFileReader::FromBytes(maker.Raw(other.bytes()).bytes(), "x"));
+    const auto read = ReadAll(pcap::FileReader::FromBytes(maker.Raw(other.bytes()).bytes(), "x"));
     REQUIRE_OK(read);
     CHECK(*read == std::vector<Kept>{{{8, 9}, 0, 2'500'000'000, "", ""},
                                      {{1, 2, 3, 4}, 9, 0, "", ""},
@@ -237,7 +237,7 @@ TEST_CASE("pcapng: both byte orders, any resolution, simple and unknown blocks, 
 TEST_CASE("what is wrong with a file is told with its place") {
   CHECK(ErrorOf({}) == "\"x.pcap\" is neither a pcap nor a pcapng file");
   CHECK(ErrorOf({'h', 'e', 'l', 'l', 'o'}) == "\"x.pcap\" is neither a pcap nor a pcapng file");
-  const uint32_t magic = packet_file::kMagicMicroseconds;
+  const uint32_t magic = pcap::kMagicMicroseconds;
   CHECK(ErrorOf(Maker(false).U32(magic).bytes()) ==
         "\"x.pcap\" is damaged at byte 0: it ends within its header");
   CHECK(ErrorOf(Maker(false).PcapHeader(magic, 101).bytes()) ==

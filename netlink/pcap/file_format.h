@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace sluice::dpctl::packet_file {
+namespace sluice::pcap {
 
 // pcap
 inline constexpr uint32_t kMagicMicroseconds = 0xa1b2c3d4;
@@ -26,4 +26,4 @@ inline constexpr uint16_t kInterfaceTimeResolution = 9;
 
 inline constexpr uint16_t kLinkEthernet = 1;
 
-}  // namespace sluice::dpctl::packet_file
+}  // namespace sluice::pcap

@@ -1,4 +1,4 @@
-#include "dpctl/packet_file_reader.h"
+#include "netlink/pcap/file_reader.h"
 
 #include <fcntl.h>
 
@@ -6,11 +6,10 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "dpctl/failure.h"
-#include "dpctl/packet_file_format.h"
 #include "netlink/base/status.h"
+#include "netlink/pcap/file_format.h"
 
-namespace sluice::dpctl {
+namespace sluice::pcap {
 namespace {
 
 using base::ByteView;
@@ -46,29 +45,27 @@ uint64_t ToNanoseconds(uint64_t ticks, uint8_t resolution) {
 
 }  // namespace
 
-absl::StatusOr<PacketFileReader> PacketFileReader::Open(std::string_view path) {
-  PacketFileReader reader(path == "-" ? "standard input" : path);
+absl::StatusOr<FileReader> FileReader::Open(std::string_view path) {
+  FileReader reader(path == "-" ? "standard input" : path);
   reader.fd_ = STDIN_FILENO;
   if (path != "-") {
     reader.owned_ = base::UniqueFd(::open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC));
     if (!reader.owned_.valid())
-      return Failed(absl::StrCat("reading \"", ToAbsl(path), "\""),
-                    base::ErrnoError(errno, "open"));
+      return base::ErrnoError(errno, absl::StrCat("reading \"", ToAbsl(path), "\""));
     reader.fd_ = reader.owned_.get();
   }
   SLUICE_RETURN_IF_ERROR(reader.ReadHeader());
   return reader;
 }
 
-absl::StatusOr<PacketFileReader> PacketFileReader::FromBytes(base::ByteVector bytes,
-                                                             std::string_view name) {
-  PacketFileReader reader(name);
+absl::StatusOr<FileReader> FileReader::FromBytes(base::ByteVector bytes, std::string_view name) {
+  FileReader reader(name);
   reader.buffer_ = std::move(bytes);
   SLUICE_RETURN_IF_ERROR(reader.ReadHeader());
   return reader;
 }
 
-absl::StatusOr<bool> PacketFileReader::Fill(size_t size) {
+absl::StatusOr<bool> FileReader::Fill(size_t size) {
   while (buffer_.size() - begin_ < size) {
     if (fd_ < 0) return false;
     if (begin_ != 0) {
@@ -83,50 +80,49 @@ absl::StatusOr<bool> PacketFileReader::Fill(size_t size) {
     } while (got < 0 && errno == EINTR);
     const int error = errno;
     buffer_.resize(filled + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    if (got < 0)
-      return Failed(absl::StrCat("reading \"", name_, "\""), base::ErrnoError(error, "read"));
+    if (got < 0) return base::ErrnoError(error, absl::StrCat("reading \"", name_, "\""));
     if (got == 0) fd_ = -1;
   }
   return true;
 }
 
-void PacketFileReader::Consume(size_t size) {
+void FileReader::Consume(size_t size) {
   begin_ += size;
   position_ += size;
 }
 
-uint16_t PacketFileReader::U16(const uint8_t* p) const {
+uint16_t FileReader::U16(const uint8_t* p) const {
   const auto value = base::Load<uint16_t>(p);
   return swapped_ ? __builtin_bswap16(value) : value;
 }
 
-uint32_t PacketFileReader::U32(const uint8_t* p) const {
+uint32_t FileReader::U32(const uint8_t* p) const {
   const auto value = base::Load<uint32_t>(p);
   return swapped_ ? __builtin_bswap32(value) : value;
 }
 
-absl::Status PacketFileReader::Damaged(std::string_view what) const {
-  return UsageError(
+absl::Status FileReader::Damaged(std::string_view what) const {
+  return absl::InvalidArgumentError(
       absl::StrCat("\"", name_, "\" is damaged at byte ", position_, ": ", ToAbsl(what)));
 }
 
-absl::Status PacketFileReader::CheckLinkType(uint32_t type) const {
-  if (type == packet_file::kLinkEthernet) return absl::OkStatus();
-  return UsageError(absl::StrCat("\"", name_, "\": its packets have link type ", type,
-                                 "; only Ethernet, 1, can be read"));
+absl::Status FileReader::CheckLinkType(uint32_t type) const {
+  if (type == kLinkEthernet) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("\"", name_, "\": its packets have link type ",
+                                                 type, "; only Ethernet, 1, can be read"));
 }
 
-absl::Status PacketFileReader::ReadHeader() {
+absl::Status FileReader::ReadHeader() {
   SLUICE_ASSIGN_OR_RETURN(const bool magic_there, Fill(sizeof(uint32_t)));
   const uint32_t magic = magic_there ? base::Load<uint32_t>(Front(4).data()) : 0;
-  if (magic == packet_file::kSectionBlock) {  // the same in both orders
+  if (magic == kSectionBlock) {  // the same in both orders
     pcapng_ = true;
     return absl::OkStatus();
   }
-  for (const uint32_t known : {packet_file::kMagicMicroseconds, packet_file::kMagicNanoseconds}) {
+  for (const uint32_t known : {kMagicMicroseconds, kMagicNanoseconds}) {
     if (magic != known && magic != __builtin_bswap32(known)) continue;
     swapped_ = magic != known;
-    nanoseconds_ = known == packet_file::kMagicNanoseconds;
+    nanoseconds_ = known == kMagicNanoseconds;
     SLUICE_ASSIGN_OR_RETURN(const bool whole, Fill(kPcapHeader));
     if (!whole) return Damaged("it ends within its header");
     const uint32_t link_type = U32(Front(kPcapHeader).data() + 20) & 0xffff;
@@ -134,17 +130,18 @@ absl::Status PacketFileReader::ReadHeader() {
     Consume(kPcapHeader);
     return absl::OkStatus();
   }
-  return UsageError(absl::StrCat("\"", name_, "\" is neither a pcap nor a pcapng file"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", name_, "\" is neither a pcap nor a pcapng file"));
 }
 
-absl::StatusOr<bool> PacketFileReader::Next(PacketRecord* packet) {
+absl::StatusOr<bool> FileReader::Next(PacketRecord* packet) {
   *packet = {};
   Consume(held_);
   held_ = 0;
   return pcapng_ ? NextOfPcapng(packet) : NextOfPcap(packet);
 }
 
-absl::StatusOr<bool> PacketFileReader::NextOfPcap(PacketRecord* packet) {
+absl::StatusOr<bool> FileReader::NextOfPcap(PacketRecord* packet) {
   SLUICE_ASSIGN_OR_RETURN(const bool any, Fill(1));
   if (!any) return false;
   SLUICE_ASSIGN_OR_RETURN(bool whole, Fill(kPcapPacketHeader));
@@ -164,23 +161,23 @@ absl::StatusOr<bool> PacketFileReader::NextOfPcap(PacketRecord* packet) {
   return true;
 }
 
-absl::StatusOr<bool> PacketFileReader::NextOfPcapng(PacketRecord* packet) {
+absl::StatusOr<bool> FileReader::NextOfPcapng(PacketRecord* packet) {
   while (true) {
     uint32_t type = 0;
     SLUICE_ASSIGN_OR_RETURN(const ByteView body, NextBlock(&type));
     if (type == 0) return false;
     switch (type) {
-      case packet_file::kSectionBlock:
+      case kSectionBlock:
         interfaces_.clear();  // numbers of interfaces begin anew
         break;
-      case packet_file::kInterfaceBlock:
+      case kInterfaceBlock:
         SLUICE_RETURN_IF_ERROR(TakeInterface(body));
         break;
-      case packet_file::kObsoletePacketBlock:
-      case packet_file::kEnhancedPacketBlock:
+      case kObsoletePacketBlock:
+      case kEnhancedPacketBlock:
         SLUICE_RETURN_IF_ERROR(TakePacket(type, body, packet));
         return true;
-      case packet_file::kSimplePacketBlock:
+      case kSimplePacketBlock:
         SLUICE_RETURN_IF_ERROR(TakeSimplePacket(body, packet));
         return true;
       default:  // statistics, names of hosts, what may come
@@ -191,20 +188,19 @@ absl::StatusOr<bool> PacketFileReader::NextOfPcapng(PacketRecord* packet) {
   }
 }
 
-absl::StatusOr<ByteView> PacketFileReader::NextBlock(uint32_t* type) {
+absl::StatusOr<ByteView> FileReader::NextBlock(uint32_t* type) {
   *type = 0;
   SLUICE_ASSIGN_OR_RETURN(const bool any, Fill(1));
   if (!any) return ByteView();
   SLUICE_ASSIGN_OR_RETURN(bool whole, Fill(kSmallestBlock));
   if (!whole) return Damaged("it ends within the header of a block");
   const ByteView header = Front(kSmallestBlock);
-  if (base::Load<uint32_t>(header.data()) == packet_file::kSectionBlock) {
+  if (base::Load<uint32_t>(header.data()) == kSectionBlock) {
     // What follows the length says in which order this section's numbers are, the length too.
     const auto magic = base::Load<uint32_t>(header.data() + kBlockHeader);
-    if (magic != packet_file::kByteOrderMagic &&
-        magic != __builtin_bswap32(packet_file::kByteOrderMagic))
+    if (magic != kByteOrderMagic && magic != __builtin_bswap32(kByteOrderMagic))
       return Damaged("a section without byte order");
-    swapped_ = magic != packet_file::kByteOrderMagic;
+    swapped_ = magic != kByteOrderMagic;
   }
   const uint32_t found = U32(header.data());
   const uint32_t length = U32(header.data() + 4);
@@ -220,7 +216,7 @@ absl::StatusOr<ByteView> PacketFileReader::NextBlock(uint32_t* type) {
   return block.subspan(kBlockHeader, length - kSmallestBlock);
 }
 
-absl::StatusOr<PacketFileReader::Option> PacketFileReader::TakeOption(ByteView* options) const {
+absl::StatusOr<FileReader::Option> FileReader::TakeOption(ByteView* options) const {
   Option option;
   if (options->size() >= 4) {
     option.code = U16(options->data());
@@ -230,39 +226,37 @@ absl::StatusOr<PacketFileReader::Option> PacketFileReader::TakeOption(ByteView* 
     option.value = options->first(size);
     *options = options->subspan(std::min((size + 3) & ~size_t{3}, options->size()));
   }
-  if (option.code == packet_file::kOptionEnd) *options = {};
+  if (option.code == kOptionEnd) *options = {};
   return option;
 }
 
-absl::Status PacketFileReader::TakeInterface(ByteView body) {
+absl::Status FileReader::TakeInterface(ByteView body) {
   if (body.size() < 8) return Damaged("a block of an interface is too short");
   Interface interface;
   interface.link_type = U16(body.data());
   interface.snap_length = U32(body.data() + 4);
   for (ByteView options = body.subspan(8); !options.empty();) {
     SLUICE_ASSIGN_OR_RETURN(const Option option, TakeOption(&options));
-    if (option.code == packet_file::kInterfaceName)
+    if (option.code == kInterfaceName)
       interface.name.assign(option.value.begin(), option.value.end());
-    else if (option.code == packet_file::kInterfaceTimeResolution && option.value.size() == 1)
+    else if (option.code == kInterfaceTimeResolution && option.value.size() == 1)
       interface.resolution = option.value[0];
   }
   interfaces_.push_back(std::move(interface));
   return absl::OkStatus();
 }
 
-absl::StatusOr<const PacketFileReader::Interface*> PacketFileReader::InterfaceAt(
-    uint32_t number) const {
+absl::StatusOr<const FileReader::Interface*> FileReader::InterfaceAt(uint32_t number) const {
   if (number >= interfaces_.size())
     return Damaged(absl::StrCat("a packet of interface ", number, ", which was not described"));
   SLUICE_RETURN_IF_ERROR(CheckLinkType(interfaces_[number].link_type));
   return &interfaces_[number];
 }
 
-absl::Status PacketFileReader::TakePacket(uint32_t type, ByteView body, PacketRecord* packet) {
+absl::Status FileReader::TakePacket(uint32_t type, ByteView body, PacketRecord* packet) {
   constexpr size_t kHeader = 20;
   if (body.size() < kHeader) return Damaged("a block of a packet is too short");
-  const uint32_t number =
-      type == packet_file::kObsoletePacketBlock ? U16(body.data()) : U32(body.data());
+  const uint32_t number = type == kObsoletePacketBlock ? U16(body.data()) : U32(body.data());
   SLUICE_ASSIGN_OR_RETURN(const Interface* interface, InterfaceAt(number));
   const uint64_t ticks = uint64_t{U32(body.data() + 4)} << 32 | U32(body.data() + 8);
   const uint32_t captured = U32(body.data() + 12);
@@ -277,13 +271,13 @@ absl::Status PacketFileReader::TakePacket(uint32_t type, ByteView body, PacketRe
   ByteView options = body.subspan(std::min(kHeader + padded, body.size()));
   while (!options.empty()) {
     SLUICE_ASSIGN_OR_RETURN(const Option option, TakeOption(&options));
-    if (option.code == packet_file::kOptionComment)
+    if (option.code == kOptionComment)
       packet->comment = {reinterpret_cast<const char*>(option.value.data()), option.value.size()};
   }
   return absl::OkStatus();
 }
 
-absl::Status PacketFileReader::TakeSimplePacket(ByteView body, PacketRecord* packet) {
+absl::Status FileReader::TakeSimplePacket(ByteView body, PacketRecord* packet) {
   if (body.size() < 4) return Damaged("a block of a packet is too short");
   SLUICE_ASSIGN_OR_RETURN(const Interface* interface, InterfaceAt(0));
   const uint32_t length = U32(body.data());
@@ -297,4 +291,4 @@ absl::Status PacketFileReader::TakeSimplePacket(ByteView body, PacketRecord* pac
   return absl::OkStatus();
 }
 
-}  // namespace sluice::dpctl
+}  // namespace sluice::pcap
