@@ -73,7 +73,7 @@ absl::Status RunPackets(std::string_view argument, const ovs::FlowText& flow,
   if (argument == kComposeWord || argument.starts_with(kComposePrefix))
     return RunComposed(argument, flow, execution);
   absl::Status failure;  // of a packet, not of the argument
-  const absl::Status status =
+  absl::Status status =
       pcap::ForEachPacket(argument, [&](base::ByteView packet, const std::string& place) {
         failure = execution->Run(packet);
         if (!failure.ok() && !place.empty()) failure = WithHint(failure, place);

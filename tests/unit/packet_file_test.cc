@@ -260,5 +260,40 @@ TEST_CASE("what is wrong with a file is told with its place") {
         "\"x.pcap\" is damaged at byte 28: a packet of interface 0, which was not described");
 }
 
+TEST_CASE("packets are named by digits, by a file, or by a number in it") {
+  const MemoryFile file;
+  {
+    auto writer = PacketFileWriter::Create(file.path);
+    REQUIRE_OK(writer);
+    for (const int byte : {1, 2, 3})
+      writer->Append({.bytes = ByteVector(20, static_cast<uint8_t>(byte))});
+    writer->Append({.bytes = ByteVector(20, 4), .length = 60});
+    REQUIRE_OK(writer->Flush());
+  }
+  std::string seen;
+  const auto each = [&](const std::string& argument) {
+    seen.clear();
+    return pcap::ForEachPacket(argument, [&](ByteView packet, const std::string& place) {
+      seen += base::ToHex(packet.first(2)) + (place.empty() ? "" : place.substr(0, 8)) + ";";
+      return packet[0] == 2 ? absl::AbortedError("enough") : absl::OkStatus();
+    });
+  };
+  const std::string named = "pcap:" + file.path;
+  CHECK(each("01:0a 0b\n0c").ok());
+  CHECK(seen == "010a;");
+  CHECK(each(named) == absl::AbortedError("enough"));
+  CHECK(seen == "0101packet 1;0202packet 2;");
+  CHECK(each(named + ":3").ok());
+  CHECK(seen == "0303packet 3;");
+  const auto error_of = [&](const std::string& argument) {
+    return std::string(each(argument).message());
+  };
+  CHECK(error_of(named + ":4") == "packet 4 of \"" + file.path + "\" was cut when it was captured");
+  CHECK(error_of(named + ":5") == "\"" + file.path + "\" has 4 packets, and no 5");
+  CHECK(base::ErrnoOf(each("pcap:/nonexistent")) == ENOENT);
+  for (const char* none : {"", "0", "xyz", "/some/file"})
+    CHECK(error_of(none).find("two digits a byte") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice::dpctl
