@@ -10,6 +10,7 @@
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/logging.h"
+#include "agent/daemon/memory.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/datapath.h"
@@ -19,6 +20,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr base::MonotonicMs kTickMs = 1000;
+constexpr base::MonotonicMs kMemoryMs = 60'000;
 // Batches of events taken in one turn, so that a flood of them does not starve the rest.
 constexpr int kMaxBatches = 64;
 
@@ -45,6 +47,8 @@ absl::Status Agent::WatchAll() {
   SLUICE_ASSIGN_OR_RETURN(deadline_timer_, loop_->AddTimer([] {}));  // AfterTurn() does the work
   SLUICE_ASSIGN_OR_RETURN(Timer * tick, loop_->AddTimer([this] { OnTick(); }));
   tick->SetEvery(kTickMs);
+  SLUICE_ASSIGN_OR_RETURN(Timer * memory, loop_->AddTimer(ReturnFreeMemory));
+  memory->SetEvery(kMemoryMs);
   if (const base::MonotonicMs interval = service_manager_.watchdog_interval(); interval > 0) {
     SLUICE_ASSIGN_OR_RETURN(Timer * watchdog,
                             loop_->AddTimer([this] { service_manager_.KickWatchdog(); }));

@@ -8,6 +8,7 @@
 #include "agent/daemon/fdb_requests.h"
 #include "agent/daemon/flow_requests.h"
 #include "agent/daemon/mask_requests.h"
+#include "agent/daemon/memory.h"
 #include "agent/daemon/mirror_report.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
@@ -115,6 +116,9 @@ v1::GetStatusResponse StatusBoard::Status() {
   out.set_dispatch_mode(std::string(upcall::ToString(mode_)));
   out.set_revalidator_rounds(revalidator_->rounds());
   FillCounted(&out);
+  const MemoryUse memory = ReadMemoryUse();
+  out.mutable_memory()->set_resident(memory.resident_bytes);
+  out.mutable_memory()->set_heap(memory.heap_bytes);
   for (const upcall::HandlerStats& stats : handlers_->stats())
     FillHandler(stats, out.add_handlers());
   const auto postings = bridges();

@@ -1,10 +1,15 @@
 // sluicectl status: bridges, their ports and flows, and whether all is well.
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "agent/sluicectl/commands/commands.h"
 #include "agent/sluicectl/text.h"
 
 namespace sluice::ctl {
 namespace {
+
+std::string Megabytes(uint64_t bytes) {
+  return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / 1e6);
+}
 
 void AppendFlows(const v1::FlowCacheStats& flows, std::string* out) {
   absl::StrAppend(out, "  flows kept: ", flows.flows(), " of at most ", flows.limit());
@@ -62,6 +67,8 @@ std::string ToText(const v1::GetStatusResponse& status, const v1::GetHealthRespo
                   "; packet-ins: ", status.packet_ins().packets(), " to ",
                   status.packet_ins().listeners(), " listeners, missed ",
                   status.packet_ins().missed(), "\n");
+  absl::StrAppend(&out, "memory: ", Megabytes(status.memory().heap()), " in use, ",
+                  Megabytes(status.memory().resident()), " resident\n");
   for (const v1::Bridge& bridge : status.bridges()) AppendBridge(bridge, &out);
   return out;
 }
