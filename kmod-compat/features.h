@@ -130,6 +130,8 @@ class FeatureSet {
 absl::StatusOr<FeatureSet> Probe();
 // Feature::kConntrackByZone alone, in the same way: for who is about to flush a zone.
 absl::StatusOr<Finding> ProbeConntrackByZone();
+// A feature of Method::kFlow alone, in the same way.
+absl::StatusOr<Finding> ProbeFlow(Feature feature);
 
 // The page docs/reference/features.md.
 std::string FeaturesReference();

@@ -32,11 +32,18 @@ absl::StatusOr<Finding> ProbeZoneHere() {
 }
 
 // Runs it in a thread of its own, which takes its network namespace with it when it ends.
-template <typename Result>
-Result InThread(Result (*run)()) {
-  std::optional<Result> result;
+template <typename Run>
+auto InThread(Run run) {
+  std::optional<decltype(run())> result;
   std::thread([&result, run] { result = run(); }).join();
   return *std::move(result);
+}
+
+absl::StatusOr<Finding> ProbeFlowHere(Feature feature) {
+  SLUICE_ASSIGN_OR_RETURN(Scratch scratch, Scratch::Open());
+  Finding finding = TryFlow(&scratch, InfoOf(feature));
+  SLUICE_RETURN_IF_ERROR(ovs::Datapaths(scratch.client()).Delete(scratch.dp_ifindex()));
+  return finding;
 }
 
 }  // namespace
@@ -60,5 +67,8 @@ Finding FromStatus(const absl::Status& status) {
 
 absl::StatusOr<FeatureSet> Probe() { return InThread(ProbeHere); }
 absl::StatusOr<Finding> ProbeConntrackByZone() { return InThread(ProbeZoneHere); }
+absl::StatusOr<Finding> ProbeFlow(Feature feature) {
+  return InThread([feature] { return ProbeFlowHere(feature); });
+}
 
 }  // namespace sluice::compat

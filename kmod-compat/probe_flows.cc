@@ -18,24 +18,6 @@ std::optional<uint16_t> Missing(base::ByteView wanted, base::ByteView got) {
   return std::nullopt;
 }
 
-// Installs the flow; what the kernel refuses, or takes and does not tell again, it does not have.
-Finding TryFlow(Scratch* scratch, const FeatureInfo& info) {
-  auto flow = ovs::ParseFlowText(info.flow, nullptr);
-  if (!flow.ok()) return Unknown(std::string(flow.status().message()));
-  auto actions = ovs::ParseActionsText(info.actions, nullptr);
-  if (!actions.ok()) return Unknown(std::string(actions.status().message()));
-  const absl::Status put =
-      scratch->TryFlow({.key = flow->key, .mask = flow->mask, .actions = *actions});
-  if (!put.ok()) return FromStatus(put);
-  auto told = scratch->TakeFlow({.key = flow->key});
-  if (!told.ok()) return Unknown(std::string(told.status().message()));
-  if (auto type = Missing(flow->key, told->key))
-    return No(absl::StrCat("the kernel took the flow and forgot its key attribute ", *type));
-  if (auto type = Missing(*actions, told->actions.value_or(base::ByteVector())))
-    return No(absl::StrCat("the kernel took the flow and forgot its action ", *type));
-  return Yes();
-}
-
 constexpr std::string_view kAny = "in_port(0),eth(),eth_type(0x0800),ipv4(frag=no)";
 
 Finding TryMask(Scratch* scratch) {
@@ -63,6 +45,24 @@ Finding TryUfid(Scratch* scratch) {
 }
 
 }  // namespace
+
+// Installs the flow; what the kernel refuses, or takes and does not tell again, it does not have.
+Finding TryFlow(Scratch* scratch, const FeatureInfo& info) {
+  auto flow = ovs::ParseFlowText(info.flow, nullptr);
+  if (!flow.ok()) return Unknown(std::string(flow.status().message()));
+  auto actions = ovs::ParseActionsText(info.actions, nullptr);
+  if (!actions.ok()) return Unknown(std::string(actions.status().message()));
+  const absl::Status put =
+      scratch->TryFlow({.key = flow->key, .mask = flow->mask, .actions = *actions});
+  if (!put.ok()) return FromStatus(put);
+  auto told = scratch->TakeFlow({.key = flow->key});
+  if (!told.ok()) return Unknown(std::string(told.status().message()));
+  if (auto type = Missing(flow->key, told->key))
+    return No(absl::StrCat("the kernel took the flow and forgot its key attribute ", *type));
+  if (auto type = Missing(*actions, told->actions.value_or(base::ByteVector())))
+    return No(absl::StrCat("the kernel took the flow and forgot its action ", *type));
+  return Yes();
+}
 
 void ProbeFlows(Scratch* scratch, FeatureSet* features) {
   features->Set(Feature::kMegaflowMask, TryMask(scratch));

@@ -14,6 +14,8 @@ Finding Unknown(std::string detail);
 // refuses what it does not know, kUnknown for the others.
 Finding FromStatus(const absl::Status& status);
 
+// One of Method::kFlow: installs its flow and reads it back.
+Finding TryFlow(Scratch* scratch, const FeatureInfo& info);
 void ProbeFlows(Scratch* scratch, FeatureSet* features);      // all of Method::kFlow, masks, UFIDs
 void ProbeFamilies(Scratch* scratch, FeatureSet* features);   // Method::kFamily and kAttribute
 void ProbeDatapath(Scratch* scratch, FeatureSet* features);   // features of datapath and ports

@@ -25,7 +25,8 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
       ports_(std::make_shared<pipeline::PortTable>()),
       mask_options_(options_.masks),
       masks_(options_.masks.budget),
-      pipeline_(options_.masks.classifier) {
+      pipeline_(options_.masks.classifier),
+      recirculations_(static_cast<uint32_t>(clock->Now() * 0x9e3779b1u)) {
   pipeline::Rule rule{.priority = 0};
   rule.actions.Append(pipeline::OutputAction{.port = pipeline::kPortNormal});
   (void)pipeline_.Replace({&rule, 1}, {}, clock->Now());  // nothing in it can fail
@@ -166,6 +167,8 @@ void Bridge::BumpGeneration() {
                            std::memory_order_release);
   if (on_change_) on_change_();
 }
+
+void Bridge::ExpireRecirculations() { (void)recirculations_.Expire(clock_->Now()); }
 
 void Bridge::ExpireMacs() {
   const bool evicted = evicted_.exchange(false, std::memory_order_relaxed);

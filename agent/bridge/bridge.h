@@ -81,6 +81,11 @@ class Bridge final : public translate::MacLookup {
   // Of the last change of how masks are made; 0: none yet.
   uint64_t masks_generation() const { return masks_generation_.load(std::memory_order_acquire); }
 
+  // Packets of this bridge that are between their halves.
+  translate::Recirculations& recirculations() const { return recirculations_; }
+  // Frees states of recirculation that nobody needs.
+  void ExpireRecirculations();
+
   // Carries out a translation's side effect. `seen` is when the packet came.
   void Learn(const translate::Learned& learned, base::MonotonicMs seen);
   // Forgets addresses that have aged.
@@ -126,6 +131,8 @@ class Bridge final : public translate::MacLookup {
   pipeline::MaskBudget masks_;
   pipeline::Pipeline pipeline_;
   translate::Abilities abilities_;
+  // Not part of what the bridge is: translations add to it.
+  mutable translate::Recirculations recirculations_;
   std::atomic<uint64_t> generation_{1}, switch_generation_{1}, masks_generation_{0};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
@@ -155,7 +162,8 @@ class Sight {
             .macs = *bridge_,
             .kernel = bridge_->abilities(),
             .observer = observer,
-            .packet_ins = packet_ins_};
+            .packet_ins = packet_ins_,
+            .recirculations = &bridge_->recirculations()};
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/install/installer.h"
 #include "agent/upcall/forwarder.h"
+#include "kmod-compat/features.h"
 #include "netlink/base/status.h"
 
 namespace sluice::daemon {
@@ -71,6 +72,18 @@ absl::Status Agent::OpenEvents() {
   return absl::OkStatus();
 }
 
+namespace {
+
+// A kernel that cannot be asked is one like most.
+bool HasConntrackZones() {
+  const absl::StatusOr<compat::Finding> found = compat::ProbeFlow(compat::Feature::kCtZone);
+  if (!found.ok() || found->support != compat::Support::kNo) return true;
+  spdlog::info("this kernel has no conntrack zones (ct_zone): rules with a zone drop packets");
+  return false;
+}
+
+}  // namespace
+
 absl::Status Agent::StartEngine() {
   const FlowsConfig& flows = config_.flows;
   SLUICE_ASSIGN_OR_RETURN(
@@ -94,7 +107,9 @@ absl::Status Agent::StartEngine() {
               .flow_limit = flows.limit,
               // What our oldest kernel can. Userspace() actions go to the first handler, or where
               // the CPU's upcalls go.
-              .abilities = {.dec_ttl = true, .upcall_pid = handlers_->pids().front()},
+              .abilities = {.dec_ttl = true,
+                            .upcall_pid = handlers_->pids().front(),
+                            .ct_zones = HasConntrackZones()},
               .on_generation = [this] { revalidator_->Kick(); },
               .adopt = [this](flowcache::DatapathFlows* f) { AdoptFlows(f); },
               .on_datapaths = [this] { PublishDatapaths(); }};

@@ -35,12 +35,39 @@ absl::Status Revalidator::Adopt(DatapathFlows* datapath) {
                                 },
                                 [&] { flows.clear(); })
                              .status());
+  FindStates(datapath, flows);
   LearnFrom(datapath, flows);
   Round round{.datapath = datapath, .report = {.began = clock_->Now()}};
   for (const ovs::Flow& flow : flows) AdoptOrDelete(&round, flow);
   FlushChanges(&round);
   Finish(&round);
   return absl::OkStatus();
+}
+
+// Flows of packets that were recirculated can only be understood when the flows that recirculate
+// them have been translated: those of the first half first, then those that they lead to, as far as
+// it goes. What no flow leads to is deleted afterwards.
+void Revalidator::FindStates(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows) {
+  std::vector<FlowKey> waiting;
+  bool any = false;
+  for (const ovs::Flow& flow : flows) {
+    FlowKey key, mask;
+    if (!ReadKey(flow, &key, &mask)) continue;
+    any |= key.recirc_id != 0;
+    waiting.push_back(key);
+  }
+  if (!any) return;
+  const bridge::Sight sight(datapath->bridge.get());
+  for (bool found = true; found;) {
+    const size_t before = waiting.size();
+    std::erase_if(waiting, [&](const FlowKey& key) {
+      if (key.recirc_id != 0 && !datapath->bridge->recirculations().Find(key.recirc_id))
+        return false;
+      translator_.Translate(key, sight.view(), &translation_);
+      return true;
+    });
+    found = waiting.size() < before;
+  }
 }
 
 // The addresses that the flows' packets came from, as the agent before us had learned them. Only a

@@ -25,12 +25,15 @@ size_t MaskBytes::HashOf(const View& view) {
 size_t Basis::HashOf(const View& view) {
   size_t hash = absl::HashOf(view.groups, std::hash<pipeline::TableSet>()(*view.tables));
   for (const auto& credit : view.credits) hash = absl::HashOf(hash, credit.get());
+  for (const auto& state : view.recirculations) hash = absl::HashOf(hash, state.get());
   return hash;
 }
 
 bool Basis::IsSame(const View& a, const View& b) {
   return a.groups == b.groups && *a.tables == *b.tables &&
-         std::equal(a.credits.begin(), a.credits.end(), b.credits.begin(), b.credits.end());
+         std::equal(a.credits.begin(), a.credits.end(), b.credits.begin(), b.credits.end()) &&
+         std::equal(a.recirculations.begin(), a.recirculations.end(), b.recirculations.begin(),
+                    b.recirculations.end());
 }
 
 std::string_view ToString(Origin origin) { return origin == Origin::kMiss ? "miss" : "adopted"; }
@@ -96,7 +99,8 @@ void CachedFlow::Pack(std::span<const uint64_t> key, std::span<const Learned> le
 
 void CachedFlow::RestOn(const translate::Translation& translation, const bridge::Sight& sight,
                         FlowPools* pools) {
-  const Basis::View basis = {translation.credits, &translation.tables, translation.groups};
+  const Basis::View basis = {translation.credits, &translation.tables, translation.groups,
+                             translation.recirculations};
   if (!basis_ || !Basis::IsSame(basis, basis_->view())) basis_ = pools->bases.Intern(basis);
   generation_ = sight.generation();
   version_ = sight.version();

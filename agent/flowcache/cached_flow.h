@@ -50,18 +50,21 @@ class Basis {
     std::span<const std::shared_ptr<pipeline::UseStats>> credits;
     const pipeline::TableSet* tables;
     bool groups;
+    std::span<const translate::Recirculations::Ref> recirculations;
   };
   explicit Basis(const View& view)
       : credits(view.credits.begin(), view.credits.end()),
         tables(*view.tables),
-        groups(view.groups) {}
-  View view() const { return {credits, &tables, groups}; }
+        groups(view.groups),
+        recirculations(view.recirculations.begin(), view.recirculations.end()) {}
+  View view() const { return {credits, &tables, groups, recirculations}; }
   static size_t HashOf(const View& view);
   static bool IsSame(const View& a, const View& b);
 
   const std::vector<std::shared_ptr<pipeline::UseStats>> credits;
   const pipeline::TableSet tables;
   const bool groups;
+  const std::vector<translate::Recirculations::Ref> recirculations;  // held
 };
 
 struct FlowPools {

@@ -93,6 +93,7 @@ class Revalidator {
   void FlushChanges(Round* round);
   void Finish(Round* round);
 
+  void FindStates(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
   void LearnFrom(DatapathFlows* datapath, const std::vector<ovs::Flow>& flows);
   bool IsRight(const ovs::Flow& flow, const bridge::Sight& sight, ovs::FlowKey* key,
                ovs::FlowKey* mask);

@@ -109,6 +109,7 @@ void Revalidator::RunRound(Round* round, const Requests& requests) {
   };
   round->datapath->bridge->ExpireMacs();
   round->datapath->bridge->ExpireRules();
+  round->datapath->bridge->ExpireRecirculations();
   round->idle_timeout_ms = options_.idle_timeout_ms;
   // Flows that were put before the round began are in the kernel after this.
   datapaths_->gate().AwaitThoseInside();

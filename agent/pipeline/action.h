@@ -13,6 +13,7 @@
 // Text is in action_text.h. All numbers are in host byte order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -48,6 +49,8 @@ enum class ActionKind : uint8_t {
   kGroup,
   kClone,
   kSample,
+  kConntrack,
+  kConntrackClear,
   kNote,
   kExit,
   kClearActions,
@@ -170,6 +173,40 @@ struct SampleAction {
   uint8_t direction = 0;     // 1: ingress, 2: egress
   uint8_t pad = 0;
 };
+// To connection tracking; the nested actions (exec) set its mark and label. As long as the bits of
+// `zone_source` are none, the zone is `zone`.
+struct ConntrackAction {
+  static constexpr ActionKind kKind = ActionKind::kConntrack;
+  static constexpr uint8_t kNoTable = 255;
+  static constexpr size_t kMaxTimeout = 31;  // letters of a policy's name
+  enum Flag : uint8_t {
+    kCommit = 1,
+    kForce = 2,
+    kNat = 4,  // with kSource or kDestination: a new mapping; else what the connection has
+    kSource = 8,
+    kDestination = 16,
+    kRandom = 32,
+    kHash = 64,
+    kPersistent = 128,
+  };
+  enum class Helper : uint8_t { kNone, kFtp, kTftp };
+
+  uint16_t zone = 0;
+  uint8_t table = kNoTable;  // where a copy goes on, tracked
+  uint8_t flags = 0;
+  Subfield zone_source{};
+  uint8_t nat_family = 0;  // 4 or 6; 0: no addresses
+  // An IPv4 address is the first four bytes.
+  std::array<uint8_t, 16> nat_first{}, nat_last{};
+  uint16_t nat_first_port = 0, nat_last_port = 0;  // 0: whatever is free
+  Helper helper = Helper::kNone;
+  std::array<char, kMaxTimeout> timeout{};  // name of a policy, filled with zeros
+
+  bool Has(Flag flag) const { return (flags & flag) != 0; }
+};
+struct ConntrackClearAction {
+  static constexpr ActionKind kKind = ActionKind::kConntrackClear;
+};
 // The tail is whatever its writer wanted to remember.
 struct NoteAction {
   static constexpr ActionKind kKind = ActionKind::kNote;
@@ -212,7 +249,7 @@ class Action {
     const Header h = header();
     return {reinterpret_cast<const uint8_t*>(record_ + 1 + h.payload_words), h.tail_bytes};
   }
-  // The actions inside kClone and kWriteActions; empty for others.
+  // The actions inside kClone, kWriteActions and kConntrack; empty for others.
   inline ActionSpan nested() const;
 
   const uint64_t* record() const { return record_; }
@@ -261,8 +298,10 @@ class ActionSpan {
 };
 
 inline ActionSpan Action::nested() const {
-  if (kind() != ActionKind::kClone && kind() != ActionKind::kWriteActions) return {};
-  return {record_ + 1, record_ + words()};
+  if (kind() != ActionKind::kClone && kind() != ActionKind::kWriteActions &&
+      kind() != ActionKind::kConntrack)
+    return {};
+  return {record_ + 1 + header().payload_words, record_ + words()};
 }
 
 class ActionList {
@@ -282,9 +321,9 @@ class ActionList {
   // Appends a record whose nested actions are those appended until CloseNested() of what this
   // returns.
   template <typename T>
-  size_t OpenNested() {
+  size_t OpenNested(const T& payload = {}) {
     const size_t at = words_.size();
-    AppendRecord(T::kKind, {}, {});
+    Append(payload);
     return at;
   }
   void CloseNested(size_t opened);

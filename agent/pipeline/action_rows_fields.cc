@@ -26,7 +26,15 @@ bool CheckKnown(const ActionReader& reader, Needs needs, const FieldRow& row,
 }
 
 bool CheckWritable(const ActionReader& reader, const FieldRow& row, std::string_view place) {
-  if (!row.writable) return reader.Fail(place, ToAbsl(row.name), " cannot be changed");
+  if (reader.inside == ActionPlace::kConntrackExec) {
+    if (row.offset == offsetof(Fields, ct_mark) || row.offset == offsetof(Fields, ct_label))
+      return true;
+    return reader.Fail(place, "exec() changes ct_mark and ct_label alone");
+  }
+  if (!row.writable)
+    return reader.Fail(
+        place, ToAbsl(row.name), " cannot be changed",
+        row.name == "ct_mark" || row.name == "ct_label" ? " but by ct(commit,exec(..))" : "");
   return CheckKnown(reader, SetNeeds(row), row, place);
 }
 

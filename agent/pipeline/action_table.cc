@@ -13,7 +13,6 @@ namespace sluice::pipeline {
 namespace {
 
 constexpr uint64_t kLastTable = 254;
-constexpr std::string_view kStateful = "needs connection tracking, which rules do not have yet";
 constexpr std::string_view kNotHere = "is not supported";
 
 // --- Actions that are a number, or nothing -------------------------------------------------------
@@ -208,6 +207,11 @@ constexpr ActionRow kTable[] = {
      .place = ActionPlace::kNotInSet, .doc = "Does it to a copy."},
     {.name = "sample", .syntax = "probability=N,collector_set_id=N,obs_domain_id=N,obs_point_id=N,sampling_port=PORT,ingress|egress",
      .parse = rows::ParseSample, .format = rows::FormatSample, .kind = kSample, .place = ActionPlace::kNotInSet, .doc = "Samples N of 65535 packets."},
+    {.name = "ct", .syntax = "commit,force,table=TABLE,zone=ZONE|FIELD[..],nat(..),timeout=NAME,exec(..),alg=ftp|tftp",
+     .parse = rows::ParseConntrack, .format = rows::FormatConntrack, .kind = kConntrack,
+     .doc = "Connection tracking. With `table`, a copy goes on there, with its ct_state."},
+    {.name = "ct_clear", .parse = ParsePlain<ConntrackClearAction>, .format = FormatPlain<kConntrackClear>, .kind = kConntrackClear,
+     .place = ActionPlace::kNotInSet, .doc = "Forgets what connection tracking said of the packet."},
     {.name = "note", .syntax = "HEX", .parse = ParseNote, .format = FormatNote, .kind = kNote, .place = ActionPlace::kNotInSet, .doc = "Does nothing."},
     {.name = "exit", .parse = ParsePlain<ExitAction>, .format = FormatPlain<kExit>, .kind = kExit, .place = ActionPlace::kNotInSet, .doc = "Nothing more, in whatever table."},
     {.name = "apply_actions", .syntax = "ACTION,..", .parse = ParseApply, .place = ActionPlace::kNotInSet, .doc = "The same as the actions alone."},
@@ -220,8 +224,6 @@ constexpr ActionRow kTable[] = {
     {.name = "goto_table", .syntax = "TABLE", .parse = ParseGoto, .format = FormatNumber<GotoTableAction, &GotoTableAction::table>, .kind = kGotoTable,
      .place = ActionPlace::kGotoTable, .doc = "Goes on in a higher table."},
 
-    {.name = "ct", .refused = kStateful},
-    {.name = "ct_clear", .refused = kStateful},
     {.name = "conjunction", .refused = "is not supported yet"},
     {.name = "meter", .refused = "is not supported yet"},
     {.name = "learn", .refused = "is not supported: normal learns addresses, and rules are changed by programs"},

@@ -23,6 +23,7 @@ enum class ActionPlace : uint8_t {
   kWriteActions,
   kWriteMetadata,
   kGotoTable,
+  kConntrackExec,  // inside of ct(exec()): no row's own place
 };
 
 struct ActionRow;
@@ -36,6 +37,7 @@ struct ActionReader {
   int depth;
   ActionList* list;
   Blame* blame;
+  ActionPlace inside = ActionPlace::kAnywhere;
 
   template <typename... Parts>
   bool Fail(std::string_view place, const Parts&... parts) const {
@@ -97,6 +99,9 @@ void FormatMove(const Action&, const PortNames*, std::string*);
 void FormatPush(const Action&, const PortNames*, std::string*);
 void FormatPop(const Action&, const PortNames*, std::string*);
 void FormatWriteMetadata(const Action&, const PortNames*, std::string*);
+// action_rows_conntrack.cc
+bool ParseConntrack(const ActionReader&);
+void FormatConntrack(const Action&, const PortNames*, std::string*);
 }  // namespace rows
 
 }  // namespace sluice::pipeline

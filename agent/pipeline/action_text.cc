@@ -78,7 +78,7 @@ class ListReader {
       return blame_->Set(word.key, ToAbsl(row->name), " ", ToAbsl(row->refused));
     if (!CheckArguments(*row, word) || !CheckPlace(*row, word)) return false;
     const size_t before = list_->words();
-    if (!row->parse({*row, word, options_, known_, depth_, list_, blame_})) return false;
+    if (!row->parse({*row, word, options_, known_, depth_, list_, blame_, inside_})) return false;
     if (known_ != nullptr && list_->words() > before)
       Learn(Action((*list_->span().begin()).record() + before), known_);
     return true;
@@ -88,7 +88,8 @@ class ListReader {
   bool ReadPort(const TextWord& word) {
     uint32_t port = 0;
     Blame why;
-    if (word.separator != '\0' || !ParsePort(word.key, options_.ports, &port, &why)) {
+    if (inside_ == ActionPlace::kConntrackExec || word.separator != '\0' ||
+        !ParsePort(word.key, options_.ports, &port, &why)) {
       return blame_->Set(
           word.key, "unknown action ", ToAbsl(word.key),
           options_.ports != nullptr && word.separator == '\0' ? ", and no port of that name" : "");
@@ -102,7 +103,8 @@ class ListReader {
   bool CheckArguments(const ActionRow& row, const TextWord& word) {
     const bool optional = row.kind == ActionKind::kController || row.kind == ActionKind::kDecTtl ||
                           row.kind == ActionKind::kClone || row.kind == ActionKind::kWriteActions ||
-                          row.kind == ActionKind::kNote || row.name == "apply_actions";
+                          row.kind == ActionKind::kNote || row.kind == ActionKind::kConntrack ||
+                          row.name == "apply_actions";
     if (row.syntax.empty() && word.separator != '\0' && !Trim(word.value).empty())
       return blame_->Set(word.value, ToAbsl(row.name), " has no arguments");
     if (!row.syntax.empty() && !optional && Trim(word.value).empty())
@@ -112,6 +114,10 @@ class ListReader {
 
   bool CheckPlace(const ActionRow& row, const TextWord& word) {
     const bool instruction = row.place > ActionPlace::kNotInSet;
+    const bool sets_bits =
+        row.field.empty() && (row.kind == ActionKind::kSetField || row.kind == ActionKind::kMove);
+    if (inside_ == ActionPlace::kConntrackExec && !sets_bits)
+      return blame_->Set(word.key, "exec() takes set_field, load and move, to ct_mark or ct_label");
     if (inside_ == ActionPlace::kWriteActions && row.place != ActionPlace::kAnywhere)
       return blame_->Set(word.key, ToAbsl(row.name), " cannot be in the action set");
     if (instruction && (depth_ > 0 || options_.bucket))

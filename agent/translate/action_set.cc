@@ -22,6 +22,7 @@ enum class Turn : uint8_t {
   kOutput,
   kResubmit,
   kGroup,
+  kConntrack,
   kNever,
 };
 
@@ -55,13 +56,15 @@ Turn TurnOf(ActionKind kind) {
       return Turn::kResubmit;
     case ActionKind::kGroup:
       return Turn::kGroup;
+    case ActionKind::kConntrack:
+      return Turn::kConntrack;
     default:
       return Turn::kNever;
   }
 }
 
 // What sends the packet: the first that is there.
-constexpr Turn kSending[] = {Turn::kGroup, Turn::kOutput, Turn::kResubmit};
+constexpr Turn kSending[] = {Turn::kGroup, Turn::kOutput, Turn::kResubmit, Turn::kConntrack};
 
 bool Sends(const Action& action) {
   const Turn turn = TurnOf(action.kind());

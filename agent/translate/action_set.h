@@ -22,6 +22,12 @@ class ActionSet {
   // What is there of the same kind gives way; of fields, each write counts, in its turn.
   void Write(pipeline::ActionSpan actions);
 
+  // As they were written.
+  void CopyTo(pipeline::ActionList* list) const {
+    for (const pipeline::Action& action : actions_)
+      list->AppendCopy({action.record(), action.record() + action.words()});
+  }
+
   using List = absl::InlinedVector<pipeline::Action, 8>;
   // In the order in which they are carried out, with only one of those that send the packet: a
   // group before an output before a resubmit. Empty when none does, as nobody would see the rest.

@@ -112,7 +112,14 @@ Explanation Explain(const ovs::FlowKey& key, const View& view, const pipeline::P
   Explanation out;
   Reasons reasons(names, &out);
   const AskedMacs macs(view.macs, &out.addresses);
-  const View watched{view.pipeline, view.version, view.ports, macs, view.kernel, &reasons};
+  const View watched{.pipeline = view.pipeline,
+                     .version = view.version,
+                     .ports = view.ports,
+                     .macs = macs,
+                     .kernel = view.kernel,
+                     .observer = &reasons,
+                     .packet_ins = view.packet_ins,
+                     .recirculations = view.recirculations};
   Translator translator;
   translator.Translate(key, watched, &out.translation);
   for (const Learned& learned : out.translation.learned)

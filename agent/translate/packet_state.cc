@@ -48,6 +48,12 @@ constexpr bool IsOurs(size_t offset) {
          (offset >= offsetof(Fields, actset_output) && offset < offsetof(Fields, ct_state));
 }
 
+// What connection tracking may change when it translates.
+constexpr bool IsOfTuple(size_t offset) {
+  return (offset >= offsetof(Fields, nw_src) && offset < offsetof(Fields, ipv6_label)) ||
+         (offset >= offsetof(Fields, tp_src) && offset < offsetof(Fields, tcp_flags));
+}
+
 // The mask of a stack as it is now, as one of the stack that came, whose place `shift` is now the
 // outermost.
 template <typename T, size_t N>
@@ -86,7 +92,21 @@ void PacketState::Reset(const Fields& packet) {
   vlan_shift_ = 0;
   mpls_shift_ = 0;
   buried_vlans_.count = buried_labels_.count = 0;
-  rebuilds_headers_ = is_blind_ = ttl_counted_ = false;
+  rebuilds_headers_ = is_blind_ = ttl_counted_ = translated_ = false;
+}
+
+void PacketState::Restore(const Fields& values, const Fields& bits) {
+  constexpr size_t kSize = offsetof(Fields, eth_src);
+  Write(0, base::AsBytes(values).first(kSize), base::AsBytes(bits).first(kSize));
+  // Rules are not to know in which half they are.
+  now_.recirc_id = {};
+  Fill(&known_.recirc_id);
+}
+
+void PacketState::HideConntrack() {
+  constexpr size_t kBegin = offsetof(Fields, ct_state), kEnd = offsetof(Fields, tun_id);
+  std::memset(Bytes(&now_, kBegin), 0, kEnd - kBegin);
+  std::memset(Bytes(&known_, kBegin), 0xff, kEnd - kBegin);
 }
 
 void PacketState::Read(const Fields& bits) {
@@ -117,13 +137,13 @@ void PacketState::Write(size_t offset, ByteView value, ByteView bits) {
   uint8_t* now = Bytes(&now_, offset);
   uint8_t* known = Bytes(&known_, offset);
   uint8_t* pending = Bytes(&pending_, offset);
-  const bool ours = IsOurs(offset);
+  const bool may_differ = translated_ && IsOfTuple(offset);
   for (size_t i = 0; i < value.size(); ++i) {
     const uint8_t mask = bits[i];
     const auto wanted = static_cast<uint8_t>((now[i] & ~mask) | (value[i] & mask));
     // A bit that every packet of the megaflow has already need not be set again.
-    const auto same = static_cast<uint8_t>(known[i] & ~(now[i] ^ wanted));
-    if (!ours) pending[i] = static_cast<uint8_t>(pending[i] | (mask & ~same));
+    const auto same = static_cast<uint8_t>(may_differ ? 0 : known[i] & ~(now[i] ^ wanted));
+    if (!IsOurs(offset + i)) pending[i] = static_cast<uint8_t>(pending[i] | (mask & ~same));
     known[i] = static_cast<uint8_t>(known[i] | mask);
     now[i] = wanted;
   }

@@ -98,6 +98,15 @@ class PacketState {
   // Whether every packet of the megaflow has the same TTL by now.
   bool KnowsTtl() const { return known_.nw_ttl == 0xff; }
 
+  // Of a packet that went on in the middle of its way: what was known of it then. What the datapath
+  // has of it, it is told again.
+  void Restore(const Fields& values, const Fields& bits);
+  // Nothing is said of the packet by connection tracking any more, and so of every packet.
+  void HideConntrack();
+  // The datapath may have given the packet other addresses and ports, of which rules are not told:
+  // who sets them sets them anew.
+  void TranslatedByConntrack() { translated_ = true; }
+
   // What the next lookup takes for the port. It was read when the packet came.
   void SetInPort(base::Be32 port) { now_.in_port = port; }
   // Whether headers were asked for that nobody has seen: see rebuilds_headers().
@@ -140,6 +149,7 @@ class PacketState {
   bool rebuilds_headers_ = false;
   bool is_blind_ = false;
   bool ttl_counted_ = false;
+  bool translated_ = false;
 };
 
 }  // namespace sluice::translate

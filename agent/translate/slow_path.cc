@@ -56,11 +56,15 @@ size_t EndOf(const Attribute& action) {
 }
 
 // Leaves the packet as it is for the actions behind it.
-bool LeavesPacket(uint16_t action) {
-  static constexpr uint16_t kTypes[] = {OVS_ACTION_ATTR_OUTPUT, OVS_ACTION_ATTR_USERSPACE,
-                                        OVS_ACTION_ATTR_TRUNC, OVS_ACTION_ATTR_CLONE,
-                                        OVS_ACTION_ATTR_SAMPLE};
-  return IsOneOf(action, kTypes);
+bool LeavesPacket(const Attribute& action) {
+  static constexpr uint16_t kTypes[] = {OVS_ACTION_ATTR_OUTPUT,  OVS_ACTION_ATTR_USERSPACE,
+                                        OVS_ACTION_ATTR_TRUNC,   OVS_ACTION_ATTR_CLONE,
+                                        OVS_ACTION_ATTR_SAMPLE,  OVS_ACTION_ATTR_RECIRC,
+                                        OVS_ACTION_ATTR_CT_CLEAR};
+  // What is tracked stays as it is, unless it is translated.
+  if (action.type == OVS_ACTION_ATTR_CT)
+    return attr::Find(action.payload, OVS_CT_ATTR_NAT).data() == nullptr;
+  return IsOneOf(action.type, kTypes);
 }
 
 // One packet, or the copy of it that a clone() has to itself.
@@ -77,7 +81,7 @@ class Player {
     const size_t rest = EndOfOurs(actions);
     size_t run = 0;  // where the actions begin that have not been handed out
     for (const Attribute& action : AttributeWalk(actions.first(rest))) {
-      if (LeavesPacket(action.type) && !NeedsUs(action)) continue;
+      if (LeavesPacket(action) && !NeedsUs(action)) continue;
       RewriteFault fault = HandOut(actions.subspan(run, action.offset - run), *copy);
       run = std::min(rest, EndOf(action));
       if (fault == RewriteFault::kNone)

@@ -29,6 +29,10 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"drop_too_long", "more actions than the kernel takes"},
     {"drop_unsettable", "a header was changed that nobody can change"},
     {"drop_blind", "a header was asked for that an MPLS label hid"},
+    {"drop_unsupported", "the kernel lacks what a rule asks for"},
+    {"drop_recirc_full", "there are as many states of recirculation as there may be"},
+    {"drop_recirc_loop", "more recirculations behind each other than there may be"},
+    {"drop_unknown_recirc", "of a recirculation that nobody knows any more"},
 }};
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "absl/container/inlined_vector.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
+#include "agent/translate/recirculations.h"
 #include "netlink/base/address.h"
 #include "netlink/ovs/action_list.h"
 #include "netlink/ovs/flow_key.h"
@@ -41,29 +42,34 @@ struct Abilities {
   bool dec_ttl = true;  // OVS_ACTION_ATTR_DEC_TTL
   // The socket that userspace() actions go to; in per-CPU mode the kernel does not look at it.
   uint32_t upcall_pid = 0;
+  bool ct_zones = true;  // connections are kept apart by zone
 };
 
 // Why the decision is what it is: for counters and traces.
 enum class Verdict : uint8_t {
-  kForward,          // to one port, or where the rules said
-  kFlood,            // to all ports of the VLAN, for a broadcast or multicast destination
-  kFloodUnknown,     // to all ports, as the destination has not been seen
-  kSlowPath,         // each packet is changed by the agent, as the kernel cannot
-  kDropSamePort,     // the destination is behind the port that the packet came from
-  kDropReserved,     // link-local protocol (01:80:c2:00:00:0X): never forwarded
-  kDropVlan,         // the port does not carry the packet's VLAN
-  kDropProtected,    // from one protected port to another
-  kDropUnknownPort,  // the bridge has no such port
-  kDropMirrorPort,   // the port that it came from is a mirror's
-  kDropNotEthernet,  // the packet has no Ethernet header
-  kDropNoRule,       // no rule of table 0 matches
-  kDropRules,        // rules matched, and none of them sends the packet anywhere
-  kDropTooDeep,      // resubmits or groups within each other, or too many in all
-  kDropTooLong,      // more actions than the kernel takes
-  kDropUnsettable,   // a header was changed that nobody can change
-  kDropBlind,        // a header was asked for that an MPLS label hid
+  kForward,            // to one port, or where the rules said
+  kFlood,              // to all ports of the VLAN, for a broadcast or multicast destination
+  kFloodUnknown,       // to all ports, as the destination has not been seen
+  kSlowPath,           // each packet is changed by the agent, as the kernel cannot
+  kDropSamePort,       // the destination is behind the port that the packet came from
+  kDropReserved,       // link-local protocol (01:80:c2:00:00:0X): never forwarded
+  kDropVlan,           // the port does not carry the packet's VLAN
+  kDropProtected,      // from one protected port to another
+  kDropUnknownPort,    // the bridge has no such port
+  kDropMirrorPort,     // the port that it came from is a mirror's
+  kDropNotEthernet,    // the packet has no Ethernet header
+  kDropNoRule,         // no rule of table 0 matches
+  kDropRules,          // rules matched, and none of them sends the packet anywhere
+  kDropTooDeep,        // resubmits or groups within each other, or too many in all
+  kDropTooLong,        // more actions than the kernel takes
+  kDropUnsettable,     // a header was changed that nobody can change
+  kDropBlind,          // a header was asked for that an MPLS label hid
+  kDropUnsupported,    // the kernel lacks what a rule asks for
+  kDropRecircFull,     // there are as many states of recirculation as there may be
+  kDropRecircLoop,     // more recirculations behind each other than there may be
+  kDropUnknownRecirc,  // of a recirculation that nobody knows any more
 };
-inline constexpr int kVerdicts = 17;
+inline constexpr int kVerdicts = 21;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);
@@ -91,6 +97,9 @@ struct Translation {
   bool groups = false, ports = false, macs = false;
   // Whose packets these are: rules, groups and buckets in the order in which they were met.
   absl::InlinedVector<std::shared_ptr<pipeline::UseStats>, 6> credits;
+  // States that the decision began with or sends packets to: as long as a flow does so, it holds
+  // them.
+  absl::InlinedVector<Recirculations::Ref, 1> recirculations;
 };
 
 // Told of each step, by a trace. Fields are of the packet as it is at that moment.
@@ -119,6 +128,8 @@ struct View {
   bool slow_path = false;
   // Whether somebody listens to what rules send to user space: if not, nothing is sent there.
   bool packet_ins = true;
+  // Null: no packet is recirculated.
+  Recirculations* recirculations = nullptr;
 };
 
 class Walk;

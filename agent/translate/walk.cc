@@ -22,8 +22,8 @@ namespace {
 
 // What leaves a packet as it is, for the actions that come behind it.
 constexpr uint16_t kHarmless[] = {OVS_ACTION_ATTR_OUTPUT, OVS_ACTION_ATTR_USERSPACE,
-                                  OVS_ACTION_ATTR_TRUNC, OVS_ACTION_ATTR_CLONE,
-                                  OVS_ACTION_ATTR_SAMPLE};
+                                  OVS_ACTION_ATTR_TRUNC,  OVS_ACTION_ATTR_CLONE,
+                                  OVS_ACTION_ATTR_SAMPLE, OVS_ACTION_ATTR_RECIRC};
 
 bool ChangesPacket(base::ByteView actions) {
   for (const attr::Attribute& action : attr::AttributeWalk(actions))
@@ -51,9 +51,13 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   out->tables.reset();
   out->groups = out->ports = out->macs = false;
   out->credits.clear();
+  out->recirculations.clear();
   now_.state.Reset(packet);
   now_.stack.clear();
   now_.set.Clear();
+  now_.hides_conntrack = false;
+  priority_is_frozen_ = false;
+  resumed_ = nullptr;
   going_ = Going::kOn;
   depth_ = steps_ = nesting_ = 0;
   mirrored_ = 0;
@@ -68,12 +72,33 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
     out->verdict = Verdict::kDropUnknownPort;
   } else if (in->is_mirror_output) {
     out->verdict = Verdict::kDropMirrorPort;
-  } else {
-    if (packet.recirc_id == Be32()) TakeMirrors(*in, in->mirrors_in, 0);
-    SearchTable(0);
+  } else if (Resume(packet.recirc_id.host())) {
+    if (resumed_ == nullptr) TakeMirrors(*in, in->mirrors_in, 0);
+    SearchTable(resumed_ == nullptr ? uint8_t{0} : resumed_->table);
     DoSet();
   }
   Finish();
+}
+
+// Begins where the packet was when it was recirculated, if it was. False when nobody knows where.
+bool Walk::Resume(uint32_t recirc_id) {
+  if (recirc_id == 0) return true;
+  if (view_->recirculations != nullptr) resumed_ = view_->recirculations->Find(recirc_id);
+  if (resumed_ == nullptr) {
+    Fail(Verdict::kDropUnknownRecirc);
+    out_->install = false;
+    return false;
+  }
+  out_->recirculations.push_back(resumed_);
+  now_.state.Restore(resumed_->values, resumed_->bits);
+  if (!resumed_->shows_conntrack) now_.state.HideConntrack();
+  now_.stack.assign(resumed_->stack.begin(), resumed_->stack.end());
+  now_.set.Write(resumed_->set.span());
+  ShowActionSet();
+  mirrored_ = resumed_->mirrored;
+  priority_is_frozen_ = resumed_->has_priority;
+  if (priority_is_frozen_) priority_ = Be32::FromHost(resumed_->priority);
+  return true;
 }
 
 void Walk::Finish() {
@@ -86,6 +111,7 @@ void Walk::Finish() {
   if (going_ == Going::kFail) {
     out_->actions.Clear();
     out_->learned.clear();
+    out_->install &= out_->verdict != Verdict::kDropRecircFull;
   }
   if (out_->verdict == Verdict::kSlowPath) {
     // What its packets do is found out, and counted, for each by itself: right in any case.
@@ -96,6 +122,7 @@ void Walk::Finish() {
   }
   rule_ = nullptr;
   view_ = nullptr;
+  resumed_ = nullptr;
 }
 
 void Walk::Fail(Verdict verdict) {

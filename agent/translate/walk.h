@@ -33,6 +33,8 @@ class Walk {
   static constexpr size_t kMaxActionBytes = 16 * 1024;
   // In place of an id: the packet leaves without a tag of the bridge.
   static constexpr int kNoTag = -1;
+  // Recirculations of one packet behind each other.
+  static constexpr int kMaxRecirculations = 16;
 
   void Run(const Fields& packet, const View& view, Translation* out);
 
@@ -45,6 +47,8 @@ class Walk {
     PacketState state;
     absl::InlinedVector<absl::uint128, 4> stack;  // of push() and pop(): each with its width
     ActionSet set;
+    // Connection tracking looked at the packet, and rules are not told what it found.
+    bool hides_conntrack = false;
   };
   enum class Going : uint8_t {
     kOn,
@@ -54,6 +58,7 @@ class Walk {
   };
 
   // walk.cc
+  bool Resume(uint32_t recirc_id);
   void SearchTable(uint8_t table, std::optional<uint32_t> in_port = std::nullopt);
   void Do(pipeline::ActionSpan actions);
   void Do(const pipeline::Action& action);
@@ -118,6 +123,8 @@ class Walk {
   void DoGroup(const pipeline::Action& action);
   void DoClone(const pipeline::Action& action);
   void DoSample(const pipeline::Action& action);
+  void DoConntrack(const pipeline::Action& action);
+  void DoConntrackClear(const pipeline::Action& action);
   void DoNote(const pipeline::Action& action);
   void DoExit(const pipeline::Action& action);
   void DoClearActions(const pipeline::Action& action);
@@ -131,6 +138,13 @@ class Walk {
   // and putting them on again.
   template <typename Body>
   void WithoutTags(Body body);
+
+  // walk_conntrack.cc
+  FrozenState Freeze();
+  void Recirculate(FrozenState state);
+  std::optional<uint16_t> ZoneOf(const pipeline::ConntrackAction& ct);
+  void PutMarkAndLabel(pipeline::ActionSpan exec);
+  void PutHelper(const pipeline::ConntrackAction& ct);
 
   // walk_groups.cc
   void RunGroup(const pipeline::PipelineGroup& group);
@@ -172,8 +186,10 @@ class Walk {
   Going going_ = Going::kOn;
   // The rule whose actions are taken.
   const pipeline::TableRule* rule_ = nullptr;
-  std::optional<uint8_t> goto_;  // of that rule
-  base::Be32 priority_;          // that the packet came with
+  std::optional<uint8_t> goto_;      // of that rule
+  base::Be32 priority_;              // that the packet came with
+  bool priority_is_frozen_ = false;  // or that it came with before it was recirculated
+  Recirculations::Ref resumed_;      // null for a packet that has just come
   int depth_ = 0, steps_ = 0, nesting_ = 0;
   uint32_t mirrored_ = 0;   // a bit for each mirror that has its copy
   bool mirroring_ = false;  // such a copy is being sent: no mirror takes that

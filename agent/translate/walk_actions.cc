@@ -25,9 +25,9 @@ const Walk::Handler Walk::kHandlers[pipeline::kActionKinds] = {
     &Walk::DoPopMpls,      &Walk::DoDecMplsTtl,     &Walk::DoDecTtl,
     &Walk::DoMove,         &Walk::DoPush,           &Walk::DoPop,
     &Walk::DoResubmit,     &Walk::DoGroup,          &Walk::DoClone,
-    &Walk::DoSample,       &Walk::DoNote,           &Walk::DoExit,
-    &Walk::DoClearActions, &Walk::DoWriteActions,   &Walk::DoWriteMetadata,
-    &Walk::DoGotoTable,
+    &Walk::DoSample,       &Walk::DoConntrack,      &Walk::DoConntrackClear,
+    &Walk::DoNote,         &Walk::DoExit,           &Walk::DoClearActions,
+    &Walk::DoWriteActions, &Walk::DoWriteMetadata,  &Walk::DoGotoTable,
 };
 
 namespace {
@@ -77,9 +77,11 @@ void Walk::DoSetQueue(const Action& action) {
 }
 
 void Walk::DoPopQueue(const Action& /*action*/) {
-  Fields bits;
-  bits.skb_priority = Be32::FromHost(~uint32_t{0});
-  now_.state.ReadOriginal(bits);
+  if (!priority_is_frozen_) {
+    Fields bits;
+    bits.skb_priority = Be32::FromHost(~uint32_t{0});
+    now_.state.ReadOriginal(bits);
+  }
   SetPriority(priority_);
 }
 

@@ -34,6 +34,33 @@ struct Emission {
   friend bool operator==(const Emission&, const Emission&) = default;
 };
 
+// What connection tracking says of a packet, worked out of nothing but zone and packet: as it may
+// say anything, this will do. `packet` is as it left; its ct_* fields do not matter.
+inline void TrackAtRandom(uint16_t zone, Fields* packet) {
+  uint64_t hash = 0x9e3779b97f4a7c15u * (zone + 1U);
+  const auto mix = [&hash](const void* bytes, size_t size) {
+    for (size_t i = 0; i < size; ++i)
+      hash = (hash ^ static_cast<const uint8_t*>(bytes)[i]) * 0x100000001b3u;
+  };
+  mix(&packet->nw_src, sizeof(packet->nw_src));
+  mix(&packet->nw_dst, sizeof(packet->nw_dst));
+  mix(&packet->ipv6_src, sizeof(packet->ipv6_src));
+  mix(&packet->nw_tos, 1);
+  mix(&packet->eth_src, sizeof(packet->eth_src));
+  hash ^= hash >> 29;
+  static constexpr uint32_t kStates[] = {
+      OVS_CS_F_TRACKED | OVS_CS_F_NEW, OVS_CS_F_TRACKED | OVS_CS_F_ESTABLISHED,
+      OVS_CS_F_TRACKED | OVS_CS_F_ESTABLISHED | OVS_CS_F_REPLY_DIR,
+      OVS_CS_F_TRACKED | OVS_CS_F_RELATED | OVS_CS_F_NEW, OVS_CS_F_TRACKED | OVS_CS_F_INVALID};
+  auto* begin = reinterpret_cast<uint8_t*>(packet) + offsetof(Fields, ct_state);
+  std::fill(begin, begin + (offsetof(Fields, tun_id) - offsetof(Fields, ct_state)), uint8_t{0});
+  packet->ct_state = base::Be32::FromHost(kStates[hash % std::size(kStates)]);
+  packet->ct_zone = base::Be16::FromHost(zone);
+  packet->ct_mark = base::Be32::FromHost(hash >> 8 & 1);
+  packet->ct_label[15] = hash >> 9 & 1;
+  packet->ct_label[0] = hash >> 10 & 0x80;
+}
+
 class DatapathModel {
  public:
   std::vector<Emission> emissions;
@@ -74,6 +101,8 @@ class DatapathModel {
         {OVS_ACTION_ATTR_DEC_TTL, &DatapathModel::DecrementTtl},
         {OVS_ACTION_ATTR_CLONE, &DatapathModel::Clone},
         {OVS_ACTION_ATTR_SAMPLE, &DatapathModel::Nothing},
+        {OVS_ACTION_ATTR_CT, &DatapathModel::Track},
+        {OVS_ACTION_ATTR_CT_CLEAR, &DatapathModel::Forget},
     };
     trunc_ = 0;
     for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
@@ -147,6 +176,28 @@ class DatapathModel {
       buried_labels_.pop_back();
     }
     packet->eth_type = base::Be16::FromWire(Payload<uint16_t>(payload));
+    return true;
+  }
+
+  // As TrackAtRandom() says, and then what is to be set. Nothing is translated.
+  bool Track(ByteView payload, Fields* packet) {
+    const ByteView zone = attr::Find(payload, OVS_CT_ATTR_ZONE);
+    TrackAtRandom(zone.empty() ? uint16_t{0} : Payload<uint16_t>(zone), packet);
+    const ByteView mark = attr::Find(payload, OVS_CT_ATTR_MARK);
+    if (!mark.empty()) {
+      const auto value = Payload<uint32_t>(mark), mask = Payload<uint32_t>(mark.subspan(4));
+      packet->ct_mark = base::Be32::FromHost((packet->ct_mark.host() & ~mask) | value);
+    }
+    const ByteView label = attr::Find(payload, OVS_CT_ATTR_LABELS);
+    for (size_t i = 0; !label.empty() && i < packet->ct_label.size(); ++i) {
+      uint8_t& byte = packet->ct_label[packet->ct_label.size() - 1 - i];
+      byte = static_cast<uint8_t>((byte & ~label[packet->ct_label.size() + i]) | label[i]);
+    }
+    return true;
+  }
+  bool Forget(ByteView /*payload*/, Fields* packet) {
+    auto* begin = reinterpret_cast<uint8_t*>(packet) + offsetof(Fields, ct_state);
+    std::fill(begin, begin + (offsetof(Fields, tun_id) - offsetof(Fields, ct_state)), uint8_t{0});
     return true;
   }
 

@@ -113,14 +113,32 @@ bool RandomActions::Allowed(const Kind& kind, const Context& context) const {
 
 std::string RandomActions::One(const Context& context) {
   static constexpr Kind kKinds[] = {
-      {kOutput, 30, kAll},     {kOutputRegister, 3, kAll}, {kController, 4, kAll},
-      {kEnqueue, 3, kAll},     {kSetQueue, 3, kAll},       {kPopQueue, 2, kListOnly},
-      {kSetField, 25, kAll},   {kSetVlanVid, 3, kAll},     {kSetVlanPcp, 3, kAll},
-      {kStripVlan, 4, kAll},   {kPushVlan, 5, kAll},       {kPushMpls, 3, kAll},
-      {kPopMpls, 2, kAll},     {kDecMplsTtl, 2, kAll},     {kDecTtl, 4, kAll},
-      {kMove, 8, kAll},        {kPush, 4, kListOnly},      {kPop, 4, kListOnly},
-      {kResubmit, 10, kAll},   {kGroup, 5, kAll},          {kClone, 5, kListOnly},
-      {kSample, 1, kListOnly}, {kNote, 1, kListOnly},      {kExit, 1, kListOnly},
+      {kOutput, 30, kAll},
+      {kOutputRegister, 3, kAll},
+      {kController, 4, kAll},
+      {kEnqueue, 3, kAll},
+      {kSetQueue, 3, kAll},
+      {kPopQueue, 2, kListOnly},
+      {kSetField, 25, kAll},
+      {kSetVlanVid, 3, kAll},
+      {kSetVlanPcp, 3, kAll},
+      {kStripVlan, 4, kAll},
+      {kPushVlan, 5, kAll},
+      {kPushMpls, 3, kAll},
+      {kPopMpls, 2, kAll},
+      {kDecMplsTtl, 2, kAll},
+      {kDecTtl, 4, kAll},
+      {kMove, 8, kAll},
+      {kPush, 4, kListOnly},
+      {kPop, 4, kListOnly},
+      {kResubmit, 10, kAll},
+      {kGroup, 5, kAll},
+      {kClone, 5, kListOnly},
+      {kConntrack, 20, kAll},
+      {kConntrackClear, 1, kListOnly},
+      {kSample, 1, kListOnly},
+      {kNote, 1, kListOnly},
+      {kExit, 1, kListOnly},
   };
   unsigned total = 0;
   for (const Kind& kind : kKinds)
@@ -176,6 +194,10 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
       return Group(context);
     case kSample:
       return Sample();
+    case kConntrack:
+      return Conntrack(context);
+    case kConntrackClear:
+      return "ct_clear";
     case kNote:
       return "note:01.02";
     case kClone: {
@@ -249,6 +271,34 @@ std::string RandomActions::Resubmit(const Context& context) {
     table = Below(context.table + 1);
   }
   return absl::StrCat("resubmit(", port, ",", table, ")");
+}
+
+std::string RandomActions::Conntrack(const Context& context) {
+  const MatchBuilder* known = context.known;
+  if (known != nullptr && !pipeline::Holds(Needs::kIp, known->value, known->mask)) return "";
+  std::string text = "ct(";
+  const unsigned next = context.table + 1;
+  if (options_.loops && Percent(3)) {
+    absl::StrAppend(&text, "table=", Below(context.table + 1), ",");
+  } else if (next < options_.tables && Percent(80)) {
+    absl::StrAppend(&text, "table=", next + Below(options_.tables - next), ",");
+  }
+  if (Percent(30)) {
+    text.append(Pick({"zone=5,", "zone=1,", "zone=reg0[0..15],", "zone=reg1[4..9],"}));
+  }
+  if (Percent(40)) {
+    text.append(Percent(50) ? "commit," : "commit,force,");
+    if (Has(kSetField) && Has(kMove) && Percent(60))
+      absl::StrAppend(
+          &text, "exec(",
+          Pick({"set_field:1->ct_mark", "set_field:0x8/0x18->ct_mark", "load:1->ct_mark[0]",
+                "set_field:0x80000000000000000000000000000000->ct_label", "move:reg0->ct_mark",
+                "load:3->ct_label[120..127],set_field:1->ct_mark", "move:eth_src->ct_label[0..47]",
+                "move:reg1[0..7]->ct_label[64..71]"}),
+          "),");
+  }
+  if (text.back() == ',') text.pop_back();
+  return text + ")";
 }
 
 std::string RandomActions::Group(const Context& context) {

@@ -45,6 +45,7 @@ class RandomActions {
   std::string Move(const Context& context);
   std::string PushOrPop(bool push, const Context& context);
   std::string Resubmit(const Context& context);
+  std::string Conntrack(const Context& context);
   std::string Group(const Context& context);
   std::string Sample();
 

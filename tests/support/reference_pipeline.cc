@@ -8,6 +8,7 @@
 #include "agent/pipeline/field_table.h"
 #include "agent/pipeline/match.h"
 #include "agent/pipeline/prerequisites.h"
+#include "tests/support/datapath_model.h"
 
 namespace sluice::testing {
 namespace {
@@ -32,6 +33,8 @@ using pipeline::Subfield;
 constexpr size_t kVlansAt = offsetof(Fields, vlans), kVlansEnd = offsetof(Fields, eth_type);
 constexpr size_t kLabelsAt = offsetof(Fields, mpls), kLabelsEnd = offsetof(Fields, pad3);
 constexpr size_t kLayer3At = offsetof(Fields, nw_src), kLayer4At = offsetof(Fields, tp_src);
+constexpr size_t kConntrackAt = offsetof(Fields, ct_state),
+                 kConntrackEnd = offsetof(Fields, tun_id);
 constexpr size_t kEverythingKnown = sizeof(Fields);
 
 constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kMpls = 0x8847, kMplsMulticast = 0x8848;
@@ -170,6 +173,7 @@ std::vector<Action> InOrder(const ActionSet& set) {
   std::vector<Action> last = OfKind(set, Is<ActionKind::kGroup>);
   if (last.empty()) last = OfKind(set, IsOutput);
   if (last.empty()) last = OfKind(set, Is<ActionKind::kResubmit>);
+  if (last.empty()) last = OfKind(set, Is<ActionKind::kConntrack>);
   if (last.empty()) return {};
   std::vector<Action> ordered;
   const auto add_last = [&ordered](const std::vector<Action>& actions) {
@@ -204,6 +208,13 @@ uint32_t OutputOf(const ActionSet& set) {
   }
 }
 
+// As rules see where the set sends: reserved ports have 16 bits, and nowhere is OFPP_UNSET.
+Be32 NumberOf(uint32_t port) {
+  constexpr uint32_t kUnset = 0xfff7;
+  if (port == pipeline::kPortNone) return Be32::FromHost(kUnset);
+  return Be32::FromHost(port > pipeline::kMaxPort ? port & 0xffff : port);
+}
+
 // --- One packet on its way -----------------------------------------------------------------------
 
 // What comes after an action.
@@ -228,17 +239,25 @@ class Walk {
     rest.regs = {};
     rest.metadata = {};
     rest.conj_id = {};
-    rest.actset_output = Be32::FromHost(pipeline::kPortNone);
+    rest.actset_output = NumberOf(pipeline::kPortNone);
   }
+
+  // The second half of a packet on its way: begins in a table, as `state` was.
+  Walk(const ReferencePipeline::Parts& parts, const State& state, Be32 came_with_priority,
+XX
 
   ReferenceResult Run() {
     const BridgePort* in = parts_.ports.Find(InPort());
     if (in != nullptr && IsMirrorsOwn(*in)) return {};
     if (in != nullptr) CopyToMirrors(*in, true, 0);
-    if (Table(0, InPort()) != Next::kEnd) {
+    return RunFrom(0);
+  }
+  ReferenceResult RunFrom(uint8_t table) {
+    if (Table(table, InPort()) != Next::kEnd) {
       const ActionSet set = std::exchange(state_.set, {});
       (void)List(InOrder(set), 0);
     }
+    result_.deliveries.insert(result_.deliveries.end(), forked_.begin(), forked_.end());
     if (result_.over_limit) {
       result_.deliveries.clear();
       result_.learned.reset();
@@ -322,6 +341,12 @@ class Walk {
       case ActionKind::kWriteActions:
         WriteSet(action);
         return Next::kGoOn;
+      case ActionKind::kConntrack:
+        Track(action);
+        return Next::kGoOn;
+      case ActionKind::kConntrackClear:
+        ForgetConnection();
+        return Next::kGoOn;
       case ActionKind::kSample:
       case ActionKind::kNote:
         return Next::kGoOn;
@@ -387,7 +412,67 @@ class Walk {
   void WriteSet(const Action& action) {
     if (action.kind() == ActionKind::kClearActions) state_.set.actions.clear();
     for (const Action nested : action.nested()) state_.set.actions.push_back(nested);
-    state_.packet.rest.actset_output = Be32::FromHost(OutputOf(state_.set));
+    state_.packet.rest.actset_output = NumberOf(OutputOf(state_.set));
+  }
+
+  // --- Connection tracking ---
+
+  void ForgetConnection() {
+    auto* begin = reinterpret_cast<uint8_t*>(&state_.packet.rest);
+    std::fill(begin + kConntrackAt, begin + kConntrackEnd, uint8_t{0});
+  }
+
+  // The packet goes on as it was; a copy of it is tracked and goes on in the table.
+  void Track(const Action& action) {
+    const auto ct = action.Get<pipeline::ConntrackAction>();
+    if (!IsIpType(state_.packet.eth_type())) return;
+    if (state_.packet.known_until <= kLayer3At) return GiveUp("a popped label hides what to track");
+    uint16_t zone = ct.zone;
+    if (ct.zone_source.bits != 0) {
+      if (!CanLookAt(ct.zone_source.row())) return;
+      zone = static_cast<uint16_t>(NumberOf(ReadBits(state_.packet.View(), ct.zone_source.row(),
+                                                     ct.zone_source.first, ct.zone_source.bits)));
+    }
+    if (state_.packet.tags.size() > state_.packet.rest.vlans.size() &&
+        ct.table != pipeline::ConntrackAction::kNoTable)
+      return GiveUp("the datapath does not look at so many tags again");
+    State copy = state_;
+    copy.packet.rest = state_.packet.OnTheWire();
+    copy.packet.rest.vlans = {};
+    copy.packet.rest.mpls = {};
+    TrackAtRandom(zone, &copy.packet.rest);
+    if (!SetMarkAndLabel(action.nested(), &copy.packet.rest)) return;
+    if (ct.table == pipeline::ConntrackAction::kNoTable) return;
+    if (recirculations_ >= ReferencePipeline::kMaxRecirculations) {
+      (void)Over("too many recirculations");
+      return;
+    }
+    const ReferenceResult fork =
+        Walk(*this, copy).RunFrom(ct.table);
+    forked_.insert(forked_.end(), fork.deliveries.begin(), fork.deliveries.end());
+    result_.gave_up |= fork.gave_up;
+    result_.half_dropped |= fork.over_limit || fork.half_dropped;
+    result_.recirculated = true;
+  }
+
+  // Sources are of the packet as it is, not of the copy.
+  bool SetMarkAndLabel(ActionSpan exec, Fields* to) {
+    for (const Action action : exec) {
+      if (action.kind() == ActionKind::kSetField) {
+        pipeline::ApplySetField(action, to);
+        continue;
+      }
+      const auto move = action.Get<pipeline::MoveAction>();
+      const FieldRow &from = move.source.row(), &into = move.destination.row();
+      if (!pipeline::Holds(from.needs, state_.packet.View())) continue;
+      if (!CanLookAt(from)) return false;
+      const Bits bits = ReadBits(state_.packet.View(), from, move.source.first, move.source.bits);
+      Change change;
+      for (unsigned i = 0; i < bits.size(); ++i)
+        change.Set(into, move.destination.first + i, bits[i]);
+      Apply(change, 0, sizeof(Fields), to);
+    }
+    return true;
   }
 
   // --- Groups ---
@@ -872,6 +957,8 @@ class Walk {
   bool copying_ = false;         // for a mirror
   std::set<std::string> taken_;  // mirrors that have their copy
   std::set<std::pair<std::string, std::optional<uint16_t>>> places_;  // where copies went
+  std::vector<Delivery> forked_;  // of second halves
+  int recirculations_ = 0;
   size_t steps_ = 0, depth_ = 0;
   bool stopped_ = false;  // gave up, or over a limit
 };
@@ -902,7 +989,7 @@ std::string ToString(const Delivery& delivery) {
   }
   text.push_back(' ');
   Fields packet = delivery.packet;
-  if (packet.actset_output.host() == pipeline::kPortNone) packet.actset_output = {};
+  if (packet.actset_output == NumberOf(pipeline::kPortNone)) packet.actset_output = {};
   Fields mask;  // what is not zero, first by the names that fit the packet
   for (const bool fits : {true, false}) {
     for (const FieldRow& row : pipeline::FieldTable()) {

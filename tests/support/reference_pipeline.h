@@ -17,9 +17,10 @@
 //   clone() or of a bucket, not what comes behind it.
 // - What is written to the set while the set is carried out is never carried out.
 // - In a set, output, output:FIELD, controller and enqueue are one kind: the last of them counts.
-//   actset_output is the port of the output; NONE for output:FIELD. All sets of fields and moves
-//   stay, in the order of being written; of the other kinds the last. What cannot be in a set, and
-//   still stands in a bucket (clone, exit, push, pop, pop_queue, sample, note), says nothing.
+//   actset_output is the port of the output; UNSET (0xfff7) for output:FIELD. All sets of fields
+//   and moves stay, in the order of being written; of the other kinds the last. What cannot be in a
+//   set, and still stands in a bucket (clone, exit, push, pop, pop_queue, sample, note), says
+//   nothing.
 // - max_len holds for every copy that the output makes, whatever the port. To the controller, 0 is
 //   0xffff.
 // - IN_PORT outputs only if the bridge has the port.
@@ -35,6 +36,11 @@
 // - A limit that is exceeded leaves nothing: no deliveries and nothing learned.
 // - resubmit without a table looks up in the table of the rule; in a bucket that is the rule with
 //   the group, in the action set it is table 0.
+// - ct() tracks packets of IP; what it says is what TrackAtRandom() says, and nothing is
+// translated.
+//   A copy goes on in the table, with registers, stack and action set; the packet itself goes on as
+//   one that was not tracked. Limits are of each half for itself, and what a half had begun is gone
+//   with it.
 // - resubmit with a reserved port looks it up by the low 16 bits of its number, as rules have it.
 #pragma once
 
@@ -84,6 +90,8 @@ struct ReferenceResult {
   bool gave_up = false;
   // Too deep, or too many lookups: the packet is dropped.
   bool over_limit = false;
+  bool half_dropped = false;  // the same, of a half behind a recirculation
+  bool recirculated = false;
   std::string why;           // of both
   size_t rules_matched = 0;  // lookups that found a rule
 };
@@ -107,14 +115,15 @@ class ReferencePipeline {
     bool labels_as_manual = false;
   };
 
-  static constexpr size_t kMaxDepth = 64;    // of resubmits, groups and clones in one another
-  static constexpr size_t kMaxSteps = 4096;  // lookups, and buckets that are carried out
-  static constexpr size_t kMaxTags = 8;      // of a packet; more is given up
+  static constexpr size_t kMaxDepth = 64;        // of resubmits, groups and clones in one another
+  static constexpr size_t kMaxSteps = 4096;      // lookups, and buckets that are carried out
+  static constexpr int kMaxRecirculations = 16;  // of one packet, behind each other
+  static constexpr size_t kMaxTags = 8;          // of a packet; more is given up
 
   explicit ReferencePipeline(Parts parts);
 
   // `packet` is canonical: what it does not have is zero. Registers, metadata and conj_id begin as
-  // zero and actset_output as NONE, whatever `packet` has there.
+  // zero and actset_output as UNSET, whatever `packet` has there.
   ReferenceResult Run(const Fields& packet) const;
 
  private:

@@ -116,8 +116,8 @@ TEST_CASE("slow path: nothing of ours is one execute with all; no output is none
 
 TEST_CASE("slow path: what cannot be done ends it") {
   std::vector<Sent> sent;
-  // Connection tracking in front of a change of ours.
-  CHECK(Play(Make(kArp), Actions("1,ct(zone=1),set(arp(op=2)),2"), &sent) ==
+  // Connection tracking that translates, in front of a change of ours.
+  CHECK(Play(Make(kArp), Actions("1,ct(zone=1,nat),set(arp(op=2)),2"), &sent) ==
         RewriteFault::kUnsupported);
   CHECK(sent.size() == 1);
   sent.clear();

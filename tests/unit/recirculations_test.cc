@@ -1,0 +1,293 @@
+// States of recirculation: who shares an id, how long one means what it means; and what ct()
+// becomes.
+#include "agent/translate/recirculations.h"
+
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "agent/bridge/bridge.h"
+#include "agent/flowcache/flow_cache.h"
+#include "agent/translate/key_fields.h"
+#include "netlink/attr/text.h"
+#include "tests/support/test.h"
+
+namespace sluice::translate {
+namespace {
+
+FrozenState State(uint32_t reg, uint8_t table = 1) {
+  FrozenState state;
+  state.table = table;
+  state.values.regs[0] = base::Be32::FromHost(reg);
+  state.bits.regs[0] = base::Be32::FromHost(~0U);
+  return state;
+}
+
+constexpr base::MonotonicMs kLater = Recirculations::kGraceMs + 1;
+
+TEST_CASE("recirculations: equal states share an id, others have others") {
+  Recirculations table(1);
+  const auto one = table.Intern(State(5));
+  REQUIRE(one);
+  CHECK(table.Intern(State(5)) == one);
+  CHECK(table.Find(one->id) == one);
+  CHECK(one->values.regs[0].host() == 5);
+  FrozenState other = State(5);
+  other.stack.emplace_back(1);
+  CHECK(table.Intern(other)->id != one->id);
+  other = State(5);
+  other.set.Append(pipeline::OutputAction{.port = 2});
+  CHECK(table.Intern(other)->id != one->id);
+  other = State(5);
+  other.shows_conntrack = false;
+  CHECK(table.Intern(other)->id != one->id);
+  CHECK(table.Intern(State(5, 2))->id != one->id);
+  CHECK(table.size() == 5);
+  CHECK(table.Find(one->id + 1) == nullptr);
+}
+
+TEST_CASE("recirculations: an id is the same in another run") {
+  Recirculations one(1), other(99);
+  for (uint32_t reg : {7U, 8U, 9U}) (void)one.Intern(State(reg));
+  for (uint32_t reg : {9U, 7U}) CHECK(other.Intern(State(reg))->id == one.Intern(State(reg))->id);
+  // It is a promise to flows of an earlier release too.
+  CHECK(one.Intern(State(7))->id == HashOf(BytesOf(State(7))));
+}
+
+TEST_CASE("recirculations: two states never have one id, also where their hashes are the same") {
+  std::unordered_map<uint32_t, uint32_t> seen;
+  std::optional<std::pair<uint32_t, uint32_t>> pair;
+  for (uint32_t reg = 0; !pair && reg < 1'000'000; ++reg) {
+    const auto [at, fresh] = seen.emplace(HashOf(BytesOf(State(reg))), reg);
+    if (!fresh) pair = {at->second, reg};
+  }
+  REQUIRE(pair);
+  Recirculations table(77);
+  const auto first = table.Intern(State(pair->first)), second = table.Intern(State(pair->second));
+  CHECK(first->id != second->id);
+  CHECK(second->id >= Recirculations::kFirstOfRun);
+  CHECK(table.Intern(State(pair->second)) == second);
+  CHECK(table.Find(second->id) == second);
+  CHECK(table.Find(first->id) == first);
+  CHECK(table.size() == 2);
+}
+
+TEST_CASE("recirculations: a state stays as long as somebody holds it, and a while longer") {
+  Recirculations table(1);
+  auto held = table.Intern(State(1));
+  const uint32_t id = held->id, other = table.Intern(State(2))->id;
+  CHECK(table.Expire(1000) == 0);
+  CHECK(table.Expire(1000 + kLater) == 1);
+  CHECK(table.Find(other) == nullptr);
+  CHECK(table.Find(id) == held);
+  held.reset();
+  CHECK(table.Expire(2000 + kLater) == 0);  // asked for just now
+  CHECK(table.Expire(2000 + 2 * kLater) == 1);
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("recirculations: there are no more than the limit") {
+  Recirculations table(1, 3);
+  for (uint32_t reg : {1U, 2U, 3U}) CHECK(table.Intern(State(reg)));
+  CHECK(table.Intern(State(4)) == nullptr);
+  CHECK(table.Intern(State(3)));
+  (void)table.Expire(0);
+  (void)table.Expire(kLater);
+  CHECK(table.Intern(State(4)));
+}
+
+TEST_CASE("recirculations: handlers and the revalidator at once", "[threads]") {
+  Recirculations table(1);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t) {
+    threads.emplace_back([&table] {
+      for (uint32_t i = 0; i < 2000; ++i) {
+        const auto state = table.Intern(State(i % 50));
+        if (state == nullptr || table.Find(state->id) != state) std::abort();
+      }
+    });
+  }
+  for (base::MonotonicMs now = 0; now < 20; ++now) (void)table.Expire(now * kLater);
+  for (std::thread& thread : threads) thread.join();
+  (void)table.Expire(30 * kLater);
+  (void)table.Expire(32 * kLater);
+  CHECK(table.size() == 0);
+}
+
+// A bridge of rules, and what its translations say.
+class Lab {
+ public:
+  explicit Lab(std::vector<const char*> texts) : bridge_({.name = "br0"}, &clock_) {
+    std::vector<pipeline::Rule> rules;
+    for (const char* text : texts) {
+      const auto rule = pipeline::ParseRule(text, nullptr);
+      REQUIRE_OK(rule);
+      rules.push_back(*rule);
+    }
+    bridge_.SetPorts({{.port_no = 1, .name = "p1"}, {.port_no = 2, .name = "p2"}});
+    REQUIRE_OK(bridge_.ReplaceRules(rules, {}));
+  }
+
+  std::string Actions(std::string_view key_text) {
+    key = {};
+    auto parsed = attr::ParseSet(ovs::kKeyTable, key_text, {});
+    REQUIRE_OK(parsed);
+    attr::Unknowns unknowns;
+    INFO(key_text);
+    REQUIRE_FALSE(ovs::DecodeFlowKey(parsed->value, &key, &unknowns));
+    const bridge::Sight sight(&bridge_);
+    Translator().Translate(key, sight.view(), &translation);
+    std::string text;
+    attr::AppendList(ovs::kActionTable, translation.actions.bytes(), {}, &text);
+    return text;
+  }
+  std::string Read() {
+    std::string text;
+    pipeline::AppendMatch(FieldsOfKey(key), translation.read, nullptr, &text);
+    return text;
+  }
+  uint32_t LastId() const { return translation.recirculations.back()->id; }
+  bridge::Bridge& bridge() { return bridge_; }
+  bridge::Sight Look() { return bridge::Sight(&bridge_); }
+
+  ovs::FlowKey key;
+  Translation translation;
+
+ private:
+  base::FakeClock clock_{1000};
+  bridge::Bridge bridge_;
+};
+
+#define TCP(recirc, more)                             \
+  "recirc_id(" recirc "),in_port(1)" more             \
+  ",eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02)" \
+  ",eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,ttl=64),tcp(src=1,dst=80)"
+
+std::string Id(uint32_t id) {
+  std::string text = "0x";
+  absl::StrAppend(&text, absl::Hex(id));
+  return text;
+}
+
+TEST_CASE("ct: what a rule says is what the datapath is told, in the order in which it tells") {
+  struct Case {
+    const char *rule, *actions;
+  };
+  const Case cases[] = {
+      {"ct()", "ct(zone=0)"},
+      {"ct(commit,zone=5),2", "ct(commit,zone=5),2"},
+      {"ct(commit,force)", "ct(force_commit,zone=0)"},
+      {"load:7->reg1,ct(zone=reg1[0..15])", "ct(zone=7)"},
+      {"ct(commit,exec(load:1->ct_mark[0],load:1->ct_mark[4]))",
+       "ct(commit,zone=0,mark=0x11/0x11)"},
+      {"ct(commit,exec(set_field:0x10->ct_label))",
+       "ct(commit,zone=0,label=0x10/0xffffffffffffffffffffffffffffffff)"},
+      {"load:5->reg0,ct(commit,exec(move:reg0->ct_label[96..127]))",
+       "ct(commit,zone=0,label=0x5000000000000000000000000/0xffffffff000000000000000000000000)"},
+      {"ct(commit,alg=ftp)", "ct(commit,zone=0,helper=ftp)"},
+      {"ct(commit,alg=tftp)", "ct(commit,zone=0)"},  // of UDP
+      {"ct(commit,timeout=long)", "ct(commit,zone=0,timeout=long)"},
+      {"ct(nat)", "ct(zone=0,nat)"},
+      {"ct(commit,nat(src=10.0.0.7))", "ct(commit,zone=0,nat(src=10.0.0.7))"},
+      {"ct(commit,nat(src=10.0.0.7-10.0.0.9:5-6,random))",
+       "ct(commit,zone=0,nat(src=10.0.0.7-10.0.0.9:5-6,random))"},
+      {"ct(commit,nat(dst=10.0.0.7:80,hash,persistent))",
+       "ct(commit,zone=0,nat(dst=10.0.0.7:80,persistent,hash))"},
+      {"ct_clear,2", "ct_clear,2"},
+      {"mod_nw_dst:10.0.0.9,ct(),2", "set(ipv4(dst=10.0.0.9)),ct(zone=0),2"},
+      // Conntrack may have translated: what is set behind is set again.
+      {"mod_nw_dst:10.0.0.9,ct(nat),mod_nw_dst:10.0.0.9,2",
+       "set(ipv4(dst=10.0.0.9)),ct(zone=0,nat),set(ipv4(dst=10.0.0.9)),2"},
+      {"clone(ct(commit),2),2", "clone(ct(commit,zone=0),2),2"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.rule);
+    Lab lab({(std::string("ip,actions=") + c.rule).c_str()});
+    CHECK(lab.Actions(TCP("0", "")) == c.actions);
+    CHECK(lab.translation.install);
+  }
+}
+
+TEST_CASE("ct: nothing that is not IP is tracked, and the mask says why") {
+  Lab lab({"actions=resubmit(,1),2", "table=1,ip,actions=ct(commit),2"});
+  CHECK(lab.Actions("recirc_id(0),in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),"
+                    "eth_type(0x88cc)") == "2");
+  CHECK(lab.Read().find("dl_type=0x88cc") != std::string::npos);
+}
+
+TEST_CASE("ct: the second half goes on with all that the first one knew") {
+  Lab lab({"ip,actions=load:5->reg0,set_field:0x77->metadata,load:9->reg3,push:reg3,ct(table=1),1",
+           "table=1,reg0=5,metadata=0x77,ct_state=+trk+new,actions=pop:reg4,output:reg4",
+           "table=1,reg0=5,ct_state=+trk+est,ct_mark=0/1,actions=pop:reg4,resubmit(,2)",
+           "table=2,reg4=9,reg3=9,actions=2"});
+  const std::string first = lab.Actions(TCP("0", ""));
+  const uint32_t id = lab.LastId();
+  CHECK(first == "ct(zone=0),recirc(" + Id(id) + ")");  // in_port is not sent to
+  CHECK(lab.translation.recirculations.size() == 1);
+  const std::string key = TCP("ID", ",ct_state(0x22),ct_mark(0x2)");
+  const auto with_id = [&](std::string text) {
+    text.replace(text.find("ID"), 2, Id(id));
+    return text;
+  };
+  CHECK(lab.Actions(with_id(key)) == "2");
+  CHECK(lab.translation.verdict == Verdict::kForward);
+  CHECK(lab.LastId() == id);  // held by the second half too
+  // Registers are known, the mark is asked for.
+  CHECK(lab.Read().find("reg") == std::string::npos);
+  CHECK(lab.Read().find("ct_mark=0x0/0x1") != std::string::npos);
+  CHECK(lab.translation.mask.recirc_id == ~0U);
+}
+
+TEST_CASE("ct: a packet of a recirculation that nobody knows goes nowhere") {
+  Lab lab({"actions=2"});
+  CHECK(lab.Actions(TCP("0x1234", "")) == "drop");
+  CHECK(lab.translation.verdict == Verdict::kDropUnknownRecirc);
+  CHECK_FALSE(lab.translation.install);
+}
+
+TEST_CASE("ct: a loop ends") {
+  Lab lab({"ip,actions=ct(table=0)"});
+  (void)lab.Actions(TCP("0", ""));
+  int halves = 0;
+  while (lab.translation.verdict == Verdict::kForward && halves < 100) {
+    std::string key = TCP("ID", ",ct_state(0x21)");
+    key.replace(key.find("ID"), 2, Id(lab.LastId()));
+    (void)lab.Actions(key);
+    ++halves;
+  }
+  CHECK(halves == 16);
+  CHECK(lab.translation.verdict == Verdict::kDropRecircLoop);
+  CHECK(lab.translation.actions.empty());
+}
+
+TEST_CASE("ct: without zones in the kernel a zone is refused, by its name") {
+  Lab lab({"ip,actions=ct(zone=5),2", "priority=1,ip,in_port=9,actions=ct(),2"});
+  lab.bridge().SetAbilities({.ct_zones = false});
+  CHECK(lab.Actions(TCP("0", "")) == "drop");
+  CHECK(lab.translation.verdict == Verdict::kDropUnsupported);
+}
+
+TEST_CASE("flow cache: flows hold the states that they lead to, or begin with") {
+  Lab lab({"ip,actions=ct(table=1)", "table=1,actions=2"});
+  (void)lab.Actions(TCP("0", ""));
+  const uint32_t id = lab.LastId();
+  flowcache::FlowCache cache(10);
+  const auto sight = lab.Look();
+  const ovs::Ufid ufid{.bytes = {1}};
+  CHECK(
+      cache.Add(
+          ufid,
+          {.key = lab.key, .mask = {}, .translation = lab.translation, .sight = sight, .now = 1}) ==
+      flowcache::AddResult::kPut);
+  lab.translation.recirculations.clear();
+  Recirculations& states = lab.bridge().recirculations();
+  (void)states.Expire(0);
+  CHECK(states.Expire(kLater) == 0);
+  cache.Remove(ufid);
+  (void)states.Expire(kLater);
+  CHECK(states.Expire(3 * kLater) == 1);
+  CHECK(states.Find(id) == nullptr);
+}
+
+}  // namespace
+}  // namespace sluice::translate
