@@ -117,7 +117,7 @@ TEST_CASE("recirculations: handlers and the revalidator at once", "[threads]") {
 // A bridge of rules, and what its translations say.
 class Lab {
  public:
-  explicit Lab(std::vector<const char*> texts) : bridge_({.name = "br0"}, &clock_) {
+  explicit Lab(const std::vector<const char*>& texts) : bridge_({.name = "br0"}, &clock_) {
     std::vector<pipeline::Rule> rules;
     for (const char* text : texts) {
       const auto rule = pipeline::ParseRule(text, nullptr);
