@@ -242,9 +242,14 @@ class Walk {
     rest.actset_output = NumberOf(pipeline::kPortNone);
   }
 
-  // The second half of a packet on its way: begins in a table, as `state` was.
-  Walk(const ReferencePipeline::Parts& parts, const State& state, Be32 came_with_priority,
-XX
+  // The second half of a packet on its way: all as in `first`, but for `state`.
+  Walk(const Walk& first, State state)
+      : parts_(first.parts_),
+        state_(std::move(state)),
+        came_with_priority_(first.came_with_priority_),
+        taken_(first.taken_),
+        places_(first.places_),
+        recirculations_(first.recirculations_ + 1) {}
 
   ReferenceResult Run() {
     const BridgePort* in = parts_.ports.Find(InPort());
@@ -447,12 +452,10 @@ XX
       (void)Over("too many recirculations");
       return;
     }
-    const ReferenceResult fork =
-        Walk(*this, copy).RunFrom(ct.table);
+    const ReferenceResult fork = Walk(*this, std::move(copy)).RunFrom(ct.table);
     forked_.insert(forked_.end(), fork.deliveries.begin(), fork.deliveries.end());
     result_.gave_up |= fork.gave_up;
     result_.half_dropped |= fork.over_limit || fork.half_dropped;
-    result_.recirculated = true;
   }
 
   // Sources are of the packet as it is, not of the copy.
@@ -957,7 +960,7 @@ XX
   bool copying_ = false;         // for a mirror
   std::set<std::string> taken_;  // mirrors that have their copy
   std::set<std::pair<std::string, std::optional<uint16_t>>> places_;  // where copies went
-  std::vector<Delivery> forked_;  // of second halves
+  std::vector<Delivery> forked_;                                      // of second halves
   int recirculations_ = 0;
   size_t steps_ = 0, depth_ = 0;
   bool stopped_ = false;  // gave up, or over a limit

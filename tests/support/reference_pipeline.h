@@ -91,9 +91,8 @@ struct ReferenceResult {
   // Too deep, or too many lookups: the packet is dropped.
   bool over_limit = false;
   bool half_dropped = false;  // the same, of a half behind a recirculation
-  bool recirculated = false;
-  std::string why;           // of both
-  size_t rules_matched = 0;  // lookups that found a rule
+  std::string why;            // of both
+  size_t rules_matched = 0;   // lookups that found a rule
 };
 
 class ReferencePipeline {
