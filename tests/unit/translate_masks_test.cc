@@ -1,6 +1,7 @@
 // Flows and masks that translation yields, as the kernel would have them: the published table of
 // four rules, generated access lists against the reference, and traffic that is crafted to yield
 // many masks.
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <utility>
@@ -242,10 +243,16 @@ class Kernel {
   absl::flat_hash_map<Fields, Flows, testing::FieldsHash> flows_;
 };
 
+// SLUICE_TEST_RULES=100000 makes larger ones: for a run by hand.
+size_t RulesOfASet() {
+  const char* rules = std::getenv("SLUICE_TEST_RULES");
+  return rules != nullptr ? std::strtoul(rules, nullptr, 10) : 1500;
+}
+
 TEST_CASE("masks: access lists lead every packet, crafted or not, where the reference does") {
   size_t hits = 0;
   for (const testing::Family family : testing::kFamilies) {
-    const RuleSet set = MakeRuleSet(family, 1500, 7);
+    const RuleSet set = MakeRuleSet(family, RulesOfASet(), 7);
     const std::vector<pipeline::Rule> rules = RulesOf(set);
     Switch made(rules, {.budget = {.masks = 48}});
     const ReferencePipeline reference({.rules = rules, .ports = made.ports()});
@@ -274,7 +281,8 @@ TEST_CASE("masks: access lists lead every packet, crafted or not, where the refe
     CHECK(kernel.masks() <= 48 + 4);
     CHECK(budget.stats().masks == kernel.masks());
   }
-  CHECK(hits > 100);
+  if (RulesOfASet() <= 10000)
+    CHECK(hits > 100);  // so many packets of more rules have little in common
 }
 
 TEST_CASE("masks: crafted packets do not exceed the budget, and flows grow by less than half") {
