@@ -10,10 +10,7 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, ports: [v1, v2]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
-not() { ! "$@"; }
+run_daemon || fail 'sluiced starts'
 is_port() { dpctl show br0 | grep -q " port .*: $1\$"; }
 shows() { grep -qF -- "$1" "$work/out"; }
 

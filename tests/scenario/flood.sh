@@ -24,9 +24,7 @@ upcalls: {port_rate: 1000, port_burst: 2000}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2, v3]}
 END_OF_CONFIG
-  sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-  daemon=$!
-  wait_for control status
+  run_daemon
 }
 # of FILE KEY: a number that a probe told.
 of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$@"; }

@@ -17,13 +17,11 @@ flows: {revalidate_interval: 60s, idle_timeout: 300s, limit: 64}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2, v3]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
+run_daemon
 loaded() { control rules br0 | grep -q 'cookie=0x77'; }
 check 'sluiced starts' wait_for loaded
 check 'hosts talk' reach 1 10.0.0.2
 check 'revalidate' control flows br0 revalidate
-not() { ! "$@"; }
 
 ufids() { sed -n 's/^ufid:\([^,]*\),.*/\1/p' "$1" | sort; }
 dpctl dump-flows -m br0 >"$work/kernel"

@@ -34,7 +34,16 @@ make_hosts() {
   done
 }
 
+not() { ! "$@"; }
+
 control() { sluicectl --socket "$work/sluiced.sock" "$@"; }
+
+# run_daemon: sluiced with what is configured in $work/sluiced.yaml.
+run_daemon() {
+  sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
+  daemon=$!
+  wait_for control status
+}
 
 # start_daemon MODE: sluiced on bridge br0 with ports v1..v3.
 start_daemon() {
@@ -44,9 +53,7 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, ports: [v1, v2, v3]}
 END
-  sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-  daemon=$!
-  wait_for control status
+  run_daemon
 }
 
 # wait_for COMMAND...: until it succeeds, a minute at most.

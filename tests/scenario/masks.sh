@@ -17,9 +17,7 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, rules: $work/four.rules, ports: [v1, v2, v3], masks: {budget: 96}}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
+run_daemon || fail 'sluiced starts'
 
 # kernel WHAT: `flows` or `masks`, as the kernel counts them.
 kernel() { dpctl show --json br0 | python3 -c '

@@ -18,10 +18,7 @@ bridges:
       - {name: span, select_src_port: [v1], select_dst_port: [v1], output_port: v4}
     ports: [{name: v1, vlan: 10}, {name: v2, vlan: 10}, {name: v3, vlan: 10}, {name: v4, vlan: 10}, v5]
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
-not() { ! "$@"; }
+run_daemon || fail 'sluiced starts'
 loaded() { control rules br0 | grep -q e3; }
 check 'the rules are taken' wait_for loaded
 up() { control mirrors | grep -Eq "br0 +$1 .* up$"; }

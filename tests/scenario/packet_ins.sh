@@ -14,13 +14,10 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
+run_daemon || fail 'sluiced starts'
 loaded() { control rules br0 | grep -q 'controller'; }
 check 'the rules are taken' wait_for loaded
 ip -n h1 neigh add 10.0.0.99 lladdr 0a:00:00:00:00:99 dev eth0
-not() { ! "$@"; }
 sends_up() { dpctl dump-flows br0 | grep -q 'ipv4.*actions:.*userspace'; }
 expire() { ip netns exec h1 ping -q -c 1 -t 1 -W 0.1 10.0.0.99 >/dev/null; }
 

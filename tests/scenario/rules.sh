@@ -18,13 +18,10 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2, v3]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
+run_daemon || fail 'sluiced starts'
 loaded() { control rules br0 | grep -q 'in_port=v3'; }
 check 'the file is taken when its ports are there' wait_for loaded
 check 'rules lead packets' reach 1 10.0.0.2
-not() { ! "$@"; }
 check 'and drop them' not reach 3 10.0.0.1
 
 sleep 0.7 # a round of statistics

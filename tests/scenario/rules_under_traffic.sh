@@ -18,8 +18,7 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2, v3]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
+run_daemon
 loaded() { control rules br0 | grep -q 0x88b5; }
 check 'sluiced starts' wait_for loaded
 python3 "${0%/*}/rules_under_traffic.py" "$work/sluiced.sock" "$changes" | tee "$work/report"

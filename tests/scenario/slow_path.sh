@@ -18,9 +18,7 @@ control: {socket: $work/sluiced.sock}
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2]}
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
+run_daemon || fail 'sluiced starts'
 loaded() { control rules br0 | grep -q 'arp_op=1'; }
 check 'the rules are taken' wait_for loaded
 

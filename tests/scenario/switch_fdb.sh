@@ -13,10 +13,7 @@ bridges:
       - {mac: 0a:00:00:00:00:99, port: v3}
     ports: [v1, v2, v3, {name: v4, mac_limit: 2}]
 END
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
-not() { ! "$@"; }
+run_daemon || fail 'sluiced starts'
 check 'hosts talk' reach 1 10.0.0.2
 known() { control fdb br0 | grep -Eq "br0 +$1 +$2 +$3 +$4"; }
 check 'addresses are learned where they are' known v1 0 0a:00:00:00:00:01 '[0-9.]+ s'

@@ -35,12 +35,9 @@ priority=0,actions=normal
 priority=10,dl_dst=0a:00:00:00:00:ff,actions=group:1
 END
 echo 'group_id=1,type=ff,bucket=watch_port:v5,output:v5,bucket=watch_port:v6,output:v6' >"$work/br0.groups"
-sluiced --config "$work/sluiced.yaml" 2>>"$work/sluiced.log" &
-daemon=$!
-wait_for control status || fail 'sluiced starts'
+run_daemon || fail 'sluiced starts'
 rules_there() { control rules br0 | grep -q group:1; }
 wait_for rules_there || fail 'rules are loaded'
-not() { ! "$@"; }
 once() { ip netns exec "h$1" ping -q -c 1 -W 1 "$2" >/dev/null; }
 control port list br0 | tee "$work/ports"
 check 'ports tell their VLANs' grep -q 'trunk, native-untagged 20' "$work/ports"
