@@ -84,12 +84,11 @@ absl::StatusOr<v1::ApplyResponse> Agent::InLoop(const MakeDesired& make, bool dr
 }
 
 absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* response) {
+  for (const std::string& line : Differences(desired_, wanted)) response->add_differences(line);
   for (const BridgeConfig& config : wanted.config().bridges) {
     if (config.rules.empty()) continue;
-    const auto runtime = std::find_if(bridges_.begin(), bridges_.end(), [&](const auto& b) {
-      return b->config().name == config.name;
-    });
-    const bridge::Bridge* bridge = runtime == bridges_.end() ? nullptr : (*runtime)->bridge().get();
+    const BridgeRuntime* runtime = FindBridge(0, config.name);
+    const bridge::Bridge* bridge = runtime == nullptr ? nullptr : runtime->bridge().get();
     SLUICE_ASSIGN_OR_RETURN(
         const v1::DiffRulesResponse rules,
         DiffRuleFiles(config.rules, config.groups, PortsFor(config, bridge), bridge));
@@ -98,11 +97,6 @@ absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* respo
           absl::StrCat(difference.kind() == v1::RuleDifference::ADDED ? "+" : "-", " bridges.",
                        config.name, ".rules: ", difference.text()));
   }
-  const std::vector<std::string> lines = Differences(desired_, wanted);
-  for (const std::string& line : lines) response->add_differences(line);
-  std::rotate(response->mutable_differences()->begin(),
-              response->mutable_differences()->end() - static_cast<std::ptrdiff_t>(lines.size()),
-              response->mutable_differences()->end());
   if (NeedsStart(wanted.config()))
     response->add_warnings(
         "handlers, dispatch, flows, upcalls and control.socket stay as they are: they change with "

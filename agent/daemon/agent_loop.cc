@@ -87,7 +87,10 @@ void Agent::OnSignals() {
 }
 
 void Agent::OnTick() {
-  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->ports().Check();
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
+    bridge->ports().Check();
+    bridge->TellEmergency(clock_.Now());
+  }
   TellOverruns();
 }
 

@@ -87,4 +87,17 @@ void BridgeRuntime::OnDatapath(int dp_ifindex) {
   context_->on_datapaths();
 }
 
+void BridgeRuntime::TellEmergency(base::MonotonicMs now) {
+  const flowcache::Bounds bounds = flows_ == nullptr ? flowcache::Bounds{} : flows_->bounds();
+  if (bounds.emergency == emergency_told_ || !emergency_lines_.Allow(now)) return;
+  emergency_told_ = bounds.emergency;
+  if (bounds.emergency) {
+    spdlog::warn(
+        "{}: more flows than the limit of {}: the idlest are deleted, the last one after {} ms",
+        config_.name, bounds.limit, bounds.idle_timeout_ms);
+  } else {
+    spdlog::info("{}: no more flows than the limit again", config_.name);
+  }
+}
+
 }  // namespace sluice::daemon

@@ -13,6 +13,7 @@
 #include "agent/daemon/config.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/port/port_manager.h"
+#include "agent/port/rate_limit.h"
 
 namespace sluice::daemon {
 
@@ -44,6 +45,9 @@ class BridgeRuntime final : public port::PortSink {
   // nullptr while there is no datapath.
   const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
 
+  // Logs when there began to be too many flows, and when that ended; not often.
+  void TellEmergency(base::MonotonicMs now);
+
   void OnPorts(std::vector<pipeline::BridgePort> ports) override;
   void OnDatapath(int dp_ifindex) override;
 
@@ -59,6 +63,8 @@ class BridgeRuntime final : public port::PortSink {
   std::shared_ptr<bridge::Bridge> bridge_;
   std::shared_ptr<flowcache::DatapathFlows> flows_;
   std::string rules_problem_;  // why the files could not be taken; empty: they were
+  bool emergency_told_ = false;
+  port::RateLimit emergency_lines_{10'000};
   port::PortManager ports_;
 };
 

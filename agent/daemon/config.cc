@@ -463,11 +463,6 @@ absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
   return text;
 }
 
-absl::StatusOr<Config> LoadConfig(const std::string& path) {
-  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
-  return ParseConfig(text, path);
-}
-
 std::optional<LogLevel> ParseLogLevel(std::string_view word) {
   constexpr std::string_view kWords[] = {"error", "warning", "info", "debug"};
   for (size_t i = 0; i < std::size(kWords); ++i)

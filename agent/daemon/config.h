@@ -1,10 +1,11 @@
 // The configuration file: YAML text to a checked Config.
 //
-// Pure functions over text but for LoadConfig(), which reads the file. A Config that was returned
+// Pure functions over text but for ReadConfigFile(). A Config that was returned
 // is valid as a whole; a file with an error yields no Config at all. docs/reference/config.md lists
 // the keys.
 //
-//   absl::StatusOr<Config> config = LoadConfig("/etc/sluice/sluiced.yaml");
+//   SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
+//   absl::StatusOr<Config> config = ParseConfig(text, path);
 //   if (!config.ok()) Print(config.status().message());  // one line for each error of the file
 #pragma once
 
@@ -75,7 +76,6 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
 
 // The text of a file of at most 1 MiB; the errno when it cannot be read.
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
-absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 // "error", "warning", "info", "debug"; nullopt for another word.
 std::optional<LogLevel> ParseLogLevel(std::string_view word);

@@ -89,6 +89,7 @@ control flows br0 revalidate | tee "$work/evicted"
 check 'the idlest are deleted' grep -q 'deleted as the idlest of too many' "$work/evicted"
 control status | tee "$work/status"
 check 'and it is said' grep -q 'TOO MANY: the idlest are deleted after' "$work/status"
+check 'in the log, too' wait_for grep -q 'more flows than the limit of 64' "$work/sluiced.log"
 control flows br0 | grep 'in_port(v1).*dst=10.0.0.2' >"$work/busy"
 check 'a busy flow stays' test -s "$work/busy"
 control flows br0 revalidate >/dev/null

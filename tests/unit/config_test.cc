@@ -225,9 +225,9 @@ TEST_CASE("a configuration that is nested too deeply, too long or not text is an
 }
 
 TEST_CASE("a configuration file that cannot be read has its errno") {
-  CHECK(LoadConfig("/nonexistent/f").status().message() ==
+  CHECK(ReadConfigFile("/nonexistent/f").status().message() ==
         "/nonexistent/f: No such file or directory");
-  CHECK_FALSE(LoadConfig("/").ok());
+  CHECK_FALSE(ReadConfigFile("/").ok());
 }
 
 }  // namespace
