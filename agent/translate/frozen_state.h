@@ -2,8 +2,9 @@
 // at it anew (recirculation): what the translation of its second half begins with.
 //
 // What lies in the packet, or in what the kernel notes of it, comes back with the packet. Here is
-// the rest: where to go on, registers and metadata, the stack, the action set, and the tunnel that
-// actions asked for. A value; equal states have equal bytes, on every machine and in every run.
+// the rest: where to go on, registers, metadata and an in_port that rules set, the stack, the
+// action set, and the tunnel that actions asked for. A value; equal states have equal bytes, on
+// every machine and in every run.
 //
 //   FrozenState state = {.table = 3};
 //   const base::ByteVector bytes = BytesOf(state);

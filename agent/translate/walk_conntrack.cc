@@ -168,7 +168,7 @@ FrozenState Walk::Freeze() {
     const auto* now = reinterpret_cast<const uint8_t*>(&now_.state.now()) + begin;
     for (size_t i = 0; i < size; ++i) values[i] = static_cast<uint8_t>(now[i] & bits[i]);
   };
-  keep(offsetof(Fields, regs), offsetof(Fields, in_port));
+  keep(offsetof(Fields, regs), offsetof(Fields, pkt_mark));  // in_port too: rules may set it
   keep(offsetof(Fields, tun_id), offsetof(Fields, pad1));
   const bool queue_changed = now_.state.known().skb_priority.wire() != 0;
   if (priority_is_frozen_ || queue_changed) {

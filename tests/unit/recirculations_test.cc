@@ -238,6 +238,14 @@ TEST_CASE("ct: the second half goes on with all that the first one knew") {
   CHECK(lab.translation.mask.recirc_id == ~0U);
 }
 
+TEST_CASE("ct: a port that rules say the packet came by is kept too") {
+  Lab lab({"ip,actions=set_field:2->in_port,ct(table=1)", "table=1,actions=1,2,in_port"});
+  (void)lab.Actions(TCP("0", ""));
+  std::string key = TCP("ID", ",ct_state(0x21)");
+  key.replace(key.find("ID"), 2, Id(lab.LastId()));
+  CHECK(lab.Actions(key) == "1,2");
+}
+
 TEST_CASE("ct: a packet of a recirculation that nobody knows goes nowhere") {
   Lab lab({"actions=2"});
   CHECK(lab.Actions(TCP("0x1234", "")) == "drop");
