@@ -121,7 +121,11 @@ absl::Status Change(const Edit& edit, const std::string& what, const std::string
   if (!place && edit.kind == Edit::Kind::kRemove && edit.lenient) return absl::OkStatus();
   if (!place) return absl::NotFoundError(absl::StrCat("there is no ", what));
   if (edit.kind == Edit::Kind::kSet) return Set(edit, &(*items)[*place]);
-  items->erase(items->begin() + static_cast<std::ptrdiff_t>(*place));
+  // A node that is assigned to another becomes that one, wherever it stands: none is.
+  std::vector<YAML::Node> kept;
+  for (size_t i = 0; i < items->size(); ++i)
+    if (i != *place) kept.push_back((*items)[i]);
+  items->swap(kept);
   return absl::OkStatus();
 }
 

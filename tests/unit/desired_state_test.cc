@@ -74,6 +74,12 @@ TEST_CASE("edits of ports and bridges") {
         "- bridges.br0.ports.v1; + bridges.br1.ports.v1");
 }
 
+TEST_CASE("what stands behind a port that is removed stays as it is") {
+  const std::string text = "bridges: [{name: br0, ports: [v1, {name: v2, vlan: 5}, v3, v4]}]\n";
+  CHECK(After({{.kind = Kind::kRemove, .bridge = "br0", .port = "v1"}}, text) ==
+        "- bridges.br0.ports.v1");
+}
+
 TEST_CASE("edits that cannot be are refused as a whole") {
   CHECK(After({{.bridge = "br0", .port = "v1"}}) ==
         "port \"v1\" of bridge \"br0\" is there already");
