@@ -33,7 +33,7 @@ absl::StatusOr<MeterArguments> ReadMeterArguments(Session* session) {
 
 absl::StatusOr<std::vector<ovs::Meter>> ListMeters(socket::Client* client,
                                                    const ovs::Datapath& datapath,
-                                                   const std::optional<MeterIds>& ids) {
+                                                   const std::optional<ovs::MeterIdRange>& ids) {
   ovs::Meters meters(client);
   if (ids) return meters.List(datapath.ifindex, ids->first, ids->last);
   SLUICE_ASSIGN_OR_RETURN(const ovs::MeterFeatures features, meters.GetFeatures(datapath.ifindex));

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "dpctl/meter_text.h"
 #include "dpctl/session.h"
 #include "netlink/ovs/meter.h"
+#include "netlink/ovs/meter_text.h"
 
 namespace sluice::dpctl {
 
@@ -24,7 +24,7 @@ absl::StatusOr<MeterArguments> ReadMeterArguments(Session* session);
 // has any.
 absl::StatusOr<std::vector<ovs::Meter>> ListMeters(socket::Client* client,
                                                    const ovs::Datapath& datapath,
-                                                   const std::optional<MeterIds>& ids);
+                                                   const std::optional<ovs::MeterIdRange>& ids);
 
 // {"id":3,"packets":1,"bytes":60,"used":0.5,"bands":[{"packets":0,"bytes":0}]}
 Json MeterToJson(const ovs::Meter& meter, base::MonotonicMs now);

@@ -124,7 +124,8 @@ constexpr FeatureInfo kTable[] = {
      "eth_type(0x894f),nsh(flags=0,ttl=63,mdtype=1,np=1,spi=0x1,si=255,c1=0x1,c2=0x2,c3=0x3,"
      "c4=0x4)"},
     {Feature::kMeters, "meters", "4.15", "Rates are limited by meters.",
-     "Rules with a meter are refused.", Method::kFamily, "ovs_meter"},
+     "Packets of rules with a meter are dropped, floods are not limited.", Method::kFamily,
+     "ovs_meter"},
     {Feature::kErspan, "erspan", "4.16", "ERSPAN headers are matched and set.", "No ERSPAN ports.",
      Method::kFlow, "tunnel(" SLUICE_TUNNEL ",erspan(ver=1,idx=0x7),flags(df|key))," SLUICE_IP},
     {Feature::kCtLimit, "ct_limit", "4.18", "Connections are limited by zone.",

@@ -16,6 +16,25 @@ bool EraseStatic(uint16_t vlan, const base::Mac& mac, std::vector<StaticMac>* st
          }) > 0;
 }
 
+// Meters that actions name, also those inside of others.
+void AddMeters(pipeline::ActionSpan actions, std::vector<uint32_t>* meters) {
+  for (const pipeline::Action action : actions) {
+    uint32_t meter = 0;
+    if (action.kind() == pipeline::ActionKind::kMeter)
+      meter = action.Get<pipeline::MeterAction>().meter;
+    if (action.kind() == pipeline::ActionKind::kController)
+      meter = action.Get<pipeline::ControllerAction>().meter;
+    if (meter != 0) meters->push_back(meter);
+    AddMeters(action.nested(), meters);
+  }
+}
+
+std::vector<uint32_t> MetersOf(pipeline::ActionSpan actions) {
+  std::vector<uint32_t> meters;
+  AddMeters(actions, &meters);
+  return meters;
+}
+
 }  // namespace
 
 Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
@@ -23,6 +42,7 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
       clock_(clock),
       macs_(options_.mac_aging_ms, options_.mac_limit),
       ports_(std::make_shared<pipeline::PortTable>()),
+      meters_(std::make_shared<pipeline::MeterIds>()),
       mask_options_(options_.masks),
       masks_(options_.masks.budget),
       pipeline_(options_.masks.classifier),
@@ -83,6 +103,60 @@ void Bridge::ForgetMirrored(const pipeline::PortTable& ports) {
   });
 }
 
+void Bridge::SetMeters(pipeline::MeterIds meters) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (*meters_ == meters) return;
+    meters_ = std::make_shared<const pipeline::MeterIds>(std::move(meters));
+  }
+  BumpGeneration();
+}
+
+std::shared_ptr<const pipeline::MeterIds> Bridge::meters() const {
+  absl::MutexLock lock(&mutex_);
+  return meters_;
+}
+
+absl::Status Bridge::CheckMeters(const pipeline::Rule& rule) const {
+  const std::shared_ptr<const pipeline::MeterIds> declared = meters();
+  for (const uint32_t meter : MetersOf(rule.actions.span()))
+    if (!declared->meters.contains(meter))
+      return absl::NotFoundError(
+          absl::StrCat("there is no meter ", meter, ", which a rule asks for: ", ToString(rule)));
+  return absl::OkStatus();
+}
+
+absl::Status Bridge::CheckMeters(const pipeline::Group& group) const {
+  const std::shared_ptr<const pipeline::MeterIds> declared = meters();
+  for (const pipeline::Bucket& bucket : group.buckets)
+    for (const uint32_t meter : MetersOf(bucket.actions.span()))
+      if (!declared->meters.contains(meter))
+        return absl::NotFoundError(
+            absl::StrCat("there is no meter ", meter, ", which group ", group.id, " asks for"));
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Bridge::RulesWithMeter(uint32_t meter) const {
+  std::vector<std::string> texts;
+  pipeline::Versions::Reader reader(&pipeline_.versions());
+  const pipeline::Versions::Snapshot snapshot(&reader);
+  const auto names = [&](pipeline::ActionSpan actions) {
+    const std::vector<uint32_t> meters = MetersOf(actions);
+    return std::find(meters.begin(), meters.end(), meter) != meters.end();
+  };
+  for (size_t table = 0; table < pipeline::kTables; ++table)
+    pipeline_.ForEachRule(static_cast<uint8_t>(table), snapshot.version(),
+                          [&](const pipeline::TableRule& rule) {
+                            if (names(rule.rule.actions.span()))
+                              texts.push_back(ToString(rule.rule));
+                          });
+  pipeline_.ForEachGroup(snapshot.version(), [&](const pipeline::PipelineGroup& group) {
+    for (const pipeline::Bucket& bucket : group.group.buckets)
+      if (names(bucket.actions.span())) texts.push_back(absl::StrCat("group ", group.group.id));
+  });
+  return texts;
+}
+
 std::shared_ptr<const pipeline::PortTable> Bridge::ports() const {
   absl::MutexLock lock(&mutex_);
   return ports_;
@@ -134,6 +208,9 @@ void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
 
 absl::StatusOr<pipeline::Pipeline::Report> Bridge::ChangeRules(
     std::span<const pipeline::RuleChange> rules, std::span<const pipeline::GroupChange> groups) {
+  for (const pipeline::RuleChange& change : rules) SLUICE_RETURN_IF_ERROR(CheckMeters(change.rule));
+  for (const pipeline::GroupChange& change : groups)
+    SLUICE_RETURN_IF_ERROR(CheckMeters(change.group));
   SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
                           pipeline_.Apply(rules, groups, clock_->Now()));
   OnRulesChanged(report);
@@ -142,6 +219,8 @@ absl::StatusOr<pipeline::Pipeline::Report> Bridge::ChangeRules(
 
 absl::StatusOr<pipeline::Pipeline::Report> Bridge::ReplaceRules(
     std::span<const pipeline::Rule> rules, std::span<const pipeline::Group> groups) {
+  for (const pipeline::Rule& rule : rules) SLUICE_RETURN_IF_ERROR(CheckMeters(rule));
+  for (const pipeline::Group& group : groups) SLUICE_RETURN_IF_ERROR(CheckMeters(group));
   SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
                           pipeline_.Replace(rules, groups, clock_->Now()));
   OnRulesChanged(report);

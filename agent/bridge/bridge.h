@@ -62,6 +62,12 @@ class Bridge final : public translate::MacLookup {
   void SetAbilities(const translate::Abilities& abilities) { abilities_ = abilities; }
   const translate::Abilities& abilities() const { return abilities_; }
 
+  // The kernel's meters, and which ones are declared. Rules name no others.
+  void SetMeters(pipeline::MeterIds meters);
+  std::shared_ptr<const pipeline::MeterIds> meters() const;
+  // Rules that name the meter, in the order of tables; some of them as text.
+  std::vector<std::string> RulesWithMeter(uint32_t meter) const;
+
   // A new bridge has one rule: priority 0, actions=normal. All changes of a call take effect at
   // once, or none: see Pipeline for errors.
   absl::StatusOr<pipeline::Pipeline::Report> ChangeRules(
@@ -119,6 +125,8 @@ class Bridge final : public translate::MacLookup {
  private:
   void ForgetMirrored(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PlaceStatics(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckMeters(const pipeline::Rule& rule) const;
+  absl::Status CheckMeters(const pipeline::Group& group) const;
   void OnRulesChanged(const pipeline::Pipeline::Report& report);
 
   const BridgeOptions options_;
@@ -126,6 +134,7 @@ class Bridge final : public translate::MacLookup {
   MacTable macs_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const pipeline::MeterIds> meters_ ABSL_GUARDED_BY(mutex_);
   std::vector<StaticMac> statics_ ABSL_GUARDED_BY(mutex_);
   pipeline::MaskOptions mask_options_ ABSL_GUARDED_BY(mutex_);
   pipeline::MaskBudget masks_;
@@ -148,6 +157,7 @@ class Sight {
         generation_(bridge->generation()),  // first: what follows may only be newer
         packet_ins_(bridge->packet_ins().wanted()),
         ports_(bridge->ports()),
+        meters_(bridge->meters()),
         reader_(&bridge->pipeline().versions()),
         snapshot_(&reader_) {}
   Sight(const Sight&) = delete;
@@ -163,7 +173,8 @@ class Sight {
             .kernel = bridge_->abilities(),
             .observer = observer,
             .packet_ins = packet_ins_,
-            .recirculations = &bridge_->recirculations()};
+            .recirculations = &bridge_->recirculations(),
+            .meters = meters_.get()};
   }
 
  private:
@@ -171,6 +182,7 @@ class Sight {
   uint64_t generation_;
   bool packet_ins_;
   std::shared_ptr<const pipeline::PortTable> ports_;
+  std::shared_ptr<const pipeline::MeterIds> meters_;
   pipeline::Versions::Reader reader_;
   pipeline::Versions::Snapshot snapshot_;
 };

@@ -231,6 +231,19 @@ MacStats MacTable::stats() const {
   return stats;
 }
 
+absl::flat_hash_map<uint32_t, size_t> MacTable::CountByPort() const {
+  absl::flat_hash_map<uint32_t, size_t> counts;
+  base::MutexLock lock(&mutex_);
+  for (const auto& [port_no, room] : rooms_)
+    if (room.used > 0) counts[port_no] = room.used;
+  if (stats_.statics == 0) return counts;
+  for (const Shard& shard : shards_) {
+    base::ReaderMutexLock shard_lock(&shard.mutex);
+    for (const MacEntry& entry : shard.statics) ++counts[entry.port_no];
+  }
+  return counts;
+}
+
 std::vector<MacEntry> MacTable::List() const {
   std::vector<MacEntry> entries;
   entries.reserve(size());

@@ -82,6 +82,8 @@ class MacTable {
   // With the static ones.
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   MacStats stats() const;
+  // How many there are on each port, the static ones included.
+  absl::flat_hash_map<uint32_t, size_t> CountByPort() const;
   // A copy, in no order.
   std::vector<MacEntry> List() const;
 

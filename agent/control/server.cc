@@ -110,6 +110,10 @@ class Server::Service final : public v1::Sluice::Service {
                            v1::ListMirrorsResponse* response) override {
     return Answer(source_->Mirrors(request->bridge()), response);
   }
+  grpc::Status ListMeters(grpc::ServerContext*, const v1::ListMetersRequest* request,
+                          v1::ListMetersResponse* response) override {
+    return Answer(source_->Meters(request->bridge()), response);
+  }
   grpc::Status GetMasks(grpc::ServerContext*, const v1::GetMasksRequest* request,
                         v1::GetMasksResponse* response) override {
     return Answer(source_->Masks(request->bridge()), response);

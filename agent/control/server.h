@@ -43,6 +43,7 @@ class Source {
   virtual absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(
       const v1::ChangeMacsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListMirrorsResponse> Mirrors(const std::string& bridge) = 0;
+  virtual absl::StatusOr<v1::ListMetersResponse> Meters(const std::string& bridge) = 0;
   virtual absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) = 0;
   virtual absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) = 0;
   virtual absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(

@@ -101,7 +101,10 @@ absl::Status Agent::StartEngine() {
   // Serving the socket is what keeps a second daemon out: before the kernel is touched.
   SLUICE_ASSIGN_OR_RETURN(server_, control::Server::Start(config_.control_socket, board_.get()));
 
+  SLUICE_ASSIGN_OR_RETURN(socket::Client meter_client, socket::Client::Open(NETLINK_GENERIC));
+  meter_kernel_ = std::make_unique<port::NetlinkMeterKernel>(std::move(meter_client));
   context_ = {.kernel = kernel_.get(),
+              .meter_kernel = meter_kernel_.get(),
               .links = &links_,
               .clock = &clock_,
               .flow_limit = flows.limit,
@@ -194,6 +197,7 @@ void Agent::PostStatus() {
                         .mac_limit = bridge->config().mac_limit,
                         .flow_limit = context_.flow_limit,
                         .ports = bridge->ports().Status(),
+                        .meters = bridge->MetersNow(),
                         .bridge = bridge->bridge(),
                         .flows = bridge->flows()});
   board_->Post(std::move(postings));

@@ -89,6 +89,7 @@ class Agent final : public DesiredStateKeeper {
 
   // Tells what would change, and makes it so unless it is a dry run.
   absl::StatusOr<v1::ApplyResponse> InLoop(const MakeDesired& make, bool dry_run);
+  absl::Status CheckMetersInUse(const BridgeConfig& wanted) const;
   absl::Status Compare(const DesiredState& wanted, v1::ApplyResponse* response);
   void Take(const DesiredState& wanted);
   // Whether something differs that is taken at the start alone.
@@ -121,6 +122,7 @@ class Agent final : public DesiredStateKeeper {
   std::unique_ptr<upcall::HandlerPool> handlers_;
   std::optional<upcall::Dispatch> dispatch_;
   std::unique_ptr<port::NetlinkPortKernel> kernel_;
+  std::unique_ptr<port::NetlinkMeterKernel> meter_kernel_;
   std::unique_ptr<Overload> overload_;
   BridgeContext context_;
   std::vector<std::unique_ptr<BridgeRuntime>> bridges_;

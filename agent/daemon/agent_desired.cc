@@ -15,7 +15,7 @@ namespace sluice::daemon {
 namespace {
 
 absl::StatusOr<std::vector<Edit>> EditsOf(const v1::EditRequest& request) {
-  constexpr std::string_view kLists[] = {"ports", "mirrors"};
+  constexpr std::string_view kLists[] = {"ports", "mirrors", "meters"};
   std::vector<Edit> edits;
   for (const v1::Edit& asked : request.edits()) {
     Edit& edit = edits.emplace_back();
@@ -83,7 +83,28 @@ absl::StatusOr<v1::ApplyResponse> Agent::InLoop(const MakeDesired& make, bool dr
   return response;
 }
 
+// A meter stays as long as rules name it; those of files are read again anyway.
+absl::Status Agent::CheckMetersInUse(const BridgeConfig& wanted) const {
+  const auto runtime = std::find_if(bridges_.begin(), bridges_.end(),
+                                    [&](const auto& b) { return b->config().name == wanted.name; });
+  if (runtime == bridges_.end() || !wanted.rules.empty() || !(*runtime)->config().rules.empty())
+    return absl::OkStatus();
+  for (const ovs::MeterConfig& meter : (*runtime)->config().meters) {
+    const bool stays =
+        std::any_of(wanted.meters.begin(), wanted.meters.end(),
+                    [&](const ovs::MeterConfig& other) { return other.id == meter.id; });
+    if (stays) continue;
+    const std::vector<std::string> rules = (*runtime)->bridge()->RulesWithMeter(meter.id);
+    if (!rules.empty())
+      return absl::FailedPreconditionError(absl::StrCat("meter ", meter.id, " of bridge \"",
+                                                        wanted.name, "\" is in use: ", rules[0]));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* response) {
+  for (const BridgeConfig& config : wanted.config().bridges)
+    SLUICE_RETURN_IF_ERROR(CheckMetersInUse(config));
   for (const std::string& line : Differences(desired_, wanted)) response->add_differences(line);
   for (const BridgeConfig& config : wanted.config().bridges) {
     if (config.rules.empty()) continue;

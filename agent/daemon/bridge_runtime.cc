@@ -12,6 +12,7 @@ BridgeRuntime::BridgeRuntime(const BridgeConfig& config, const BridgeContext* co
     : config_(config),
       context_(context),
       bridge_(MakeBridge()),
+      meters_(config.name, context->meter_kernel),
       ports_(config.name, config.ports, context->kernel, context->links, this, context->clock) {}
 
 std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
@@ -25,6 +26,10 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
   made->SetAbilities(context_->abilities);
   made->SetStaticMacs(config_.fdb);
   made->SetSwitchOptions(config_.options);
+  // Rules may name them before the kernel has them.
+  pipeline::MeterIds declared;
+  for (const ovs::MeterConfig& meter : config_.meters) declared.meters[meter.id];
+  made->SetMeters(std::move(declared));
   if (!config_.rules.empty()) (void)made->ReplaceRules({}, {});  // none cannot be wrong
   return made;
 }
@@ -40,6 +45,7 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
   if (!other_table) {
     if (other_statics) bridge_->SetStaticMacs(config_.fdb);
     bridge_->SetSwitchOptions(config_.options);
+    SyncMeters(ports_.dp_ifindex());
     return LoadRules();
   }
   // A new table, which learns again; the revalidator adopts the flows that are in the kernel.
@@ -78,8 +84,32 @@ void BridgeRuntime::LoadRules() {
               "{}: the rules stay as they are: {}", config_.name, rules_problem_);
 }
 
+void BridgeRuntime::SyncMeters(int dp_ifindex) {
+  std::map<port::MeterKey, ovs::MeterConfig> wanted;
+  for (const ovs::MeterConfig& meter : config_.meters) wanted[{.number = meter.id}] = meter;
+  for (const port::PortSpec& spec : config_.ports) {
+    for (uint32_t storm = 0; storm < pipeline::kStorms; ++storm) {
+      const port::StormLimit& limit = spec.storm[storm];
+      if (limit.rate == 0) continue;
+      wanted[{.port = spec.name, .number = storm}] = {
+          .kbps = limit.kbps, .bands = {{.rate = limit.rate, .burst = limit.rate}}};
+    }
+  }
+  bridge_->SetMeters(meters_.Sync(dp_ifindex, wanted));
+  meters_.DropUnwanted();
+}
+
+MeterPosting BridgeRuntime::MetersNow() const {
+  return {.meters = meters_.Status(),
+          .problem = meters_.problem(),
+          .max_meters = meters_.features().max_meters,
+          .max_bands = meters_.features().max_bands,
+          .foreign = {meters_.foreign().begin(), meters_.foreign().end()}};
+}
+
 void BridgeRuntime::OnDatapath(int dp_ifindex) {
   flows_.reset();
+  SyncMeters(dp_ifindex);
   if (dp_ifindex != 0) {
     flows_ = std::make_shared<flowcache::DatapathFlows>(dp_ifindex, bridge_, context_->flow_limit);
     context_->adopt(flows_.get());

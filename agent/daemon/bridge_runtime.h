@@ -12,14 +12,24 @@
 #include "agent/bridge/bridge.h"
 #include "agent/daemon/config.h"
 #include "agent/flowcache/datapath_flows.h"
+#include "agent/port/meter_keeper.h"
 #include "agent/port/port_manager.h"
 #include "agent/port/rate_limit.h"
 
 namespace sluice::daemon {
 
+// The meters of a bridge, for the local API.
+struct MeterPosting {
+  std::vector<port::MeterStatus> meters;
+  std::string problem;  // why the datapath has none; empty: it can
+  uint32_t max_meters = 0, max_bands = 0;
+  std::vector<uint32_t> foreign;  // kernel ids of those that somebody else made
+};
+
 // What bridges have in common; outlives them.
 struct BridgeContext {
   port::PortKernel* kernel = nullptr;
+  port::MeterKernel* meter_kernel = nullptr;
   const port::LinkTable* links = nullptr;
   const base::Clock* clock = nullptr;
   uint32_t flow_limit = 0;
@@ -42,6 +52,7 @@ class BridgeRuntime final : public port::PortSink {
   const std::shared_ptr<bridge::Bridge>& bridge() const { return bridge_; }
   // Why the rules are not those of the files; empty when they are.
   const std::string& rules_problem() const { return rules_problem_; }
+  MeterPosting MetersNow() const;
   // nullptr while there is no datapath.
   const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
 
@@ -58,6 +69,8 @@ class BridgeRuntime final : public port::PortSink {
   // forwards nothing until then.
   void LoadRules();
 
+  void SyncMeters(int dp_ifindex);
+
   BridgeConfig config_;
   const BridgeContext* const context_;
   std::shared_ptr<bridge::Bridge> bridge_;
@@ -65,6 +78,7 @@ class BridgeRuntime final : public port::PortSink {
   std::string rules_problem_;  // why the files could not be taken; empty: they were
   bool emergency_told_ = false;
   port::RateLimit emergency_lines_{10'000};
+  port::MeterKeeper meters_;
   port::PortManager ports_;
 };
 

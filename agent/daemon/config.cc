@@ -6,9 +6,11 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/daemon/yaml_reader.h"
 #include "netlink/base/status.h"
+#include "netlink/ovs/meter_text.h"
 
 namespace sluice::daemon {
 namespace {
@@ -63,6 +65,8 @@ class ConfigReader {
   void ReadBridges(const YamlValue& value);
   BridgeConfig ReadBridge(const YamlValue& value);
   static pipeline::MaskOptions ReadMasks(const YamlValue& value);
+  static void ReadMeter(const YamlValue& value, std::vector<ovs::MeterConfig>* meters);
+  static void ReadStorm(const YamlValue& value, port::StormLimit* limit);
   static pipeline::Mirror ReadMirror(const YamlValue& value);
   static void TakeMirror(pipeline::Mirror mirror, const YamlValue& place, BridgeConfig* bridge);
   port::PortSpec ReadPort(const YamlValue& value);
@@ -174,6 +178,11 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
            mirrors.emplace_back(ReadMirror(item), item);
          });
        }},
+      {"meters",
+       [&](const YamlValue& v) {
+         v.ReadList(pipeline::kMaxMeters,
+                    [&](size_t, const YamlValue& item) { ReadMeter(item, &bridge.meters); });
+       }},
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
       {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
@@ -218,6 +227,38 @@ pipeline::MaskOptions ConfigReader::ReadMasks(const YamlValue& value) {
        }},
   });
   return masks;
+}
+
+void ConfigReader::ReadMeter(const YamlValue& value, std::vector<ovs::MeterConfig>* meters) {
+  const std::optional<std::string> text = value.Text();
+  if (!text) return;
+  const absl::StatusOr<ovs::MeterConfig> meter = ovs::ParseMeterText(*text);
+  if (!meter.ok())
+    return value.Fail(
+        absl::StrCat("is no meter, such as \"meter=1 pktps bands=type=drop "
+                     "rate=100\": ",
+                     meter.status().message()));
+  if (meter->id == 0 || meter->id > pipeline::kMaxMeter)
+    return value.Fail(absl::StrCat("must have a number of 1 to ", pipeline::kMaxMeter));
+  if (absl::c_any_of(*meters, [&](const auto& other) { return other.id == meter->id; }))
+    return value.Fail(absl::StrCat("is another meter ", meter->id));
+  meters->push_back(*meter);
+}
+
+// A number with its unit: 100pps, 500kbps.
+void ConfigReader::ReadStorm(const YamlValue& value, port::StormLimit* limit) {
+  const std::optional<std::string> text = value.Text();
+  if (!text) return;
+  std::string_view number = *text;
+  limit->kbps = number.ends_with("kbps");
+  const std::string_view unit = limit->kbps ? "kbps" : "pps";
+  if (number.ends_with(unit)) {
+    number.remove_suffix(unit.size());
+    if (absl::SimpleAtoi(base::ToAbsl(number), &limit->rate) && limit->rate > 0) return;
+  }
+  limit->rate = 0;
+  value.Fail(absl::StrCat("must be a rate above 0 with its unit, as 100pps or 500kbps, not \"",
+                          *text, "\""));
 }
 
 // The names are those of the columns of ovs-vswitchd.conf.db(5).
@@ -316,6 +357,15 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
       {"protected",
        [&](const YamlValue& v) {
          port.is_protected = v.OneOf({"false", "true"}) == size_t{1};
+       }},
+      {"storm",
+       [&](const YamlValue& v) {
+         v.ReadMap({{pipeline::kStormNames[0],
+                     [&](const YamlValue& limit) { ReadStorm(limit, &port.storm[0]); }},
+                    {pipeline::kStormNames[1],
+                     [&](const YamlValue& limit) { ReadStorm(limit, &port.storm[1]); }},
+                    {pipeline::kStormNames[2],
+                     [&](const YamlValue& limit) { ReadStorm(limit, &port.storm[2]); }}});
        }},
       {"mac_limit",
        [&](const YamlValue& v) {

@@ -20,6 +20,7 @@
 #include "agent/bridge/bridge.h"
 #include "agent/pipeline/classifier/mask_options.h"
 #include "agent/port/port_spec.h"
+#include "netlink/ovs/meter.h"
 
 namespace sluice::daemon {
 
@@ -56,6 +57,7 @@ struct BridgeConfig {
   // Files of rules and groups; empty: one rule, normal.
   std::string rules{}, groups{};
   pipeline::MaskOptions masks{};
+  std::vector<ovs::MeterConfig> meters{};  // that rules may name, by their numbers
   friend bool operator==(const BridgeConfig&, const BridgeConfig&) = default;
 };
 

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/daemon/yaml_reader.h"
+#include "netlink/attr/scanner.h"
 #include "netlink/base/status.h"
 
 namespace sluice::daemon {
@@ -33,6 +34,16 @@ std::string Flow(const YAML::Node& node) {
   return out.good() ? out.c_str() : "";
 }
 
+// Of "meter=1 pktps", or of "1": what a meter is found by.
+uint64_t MeterNumberOf(const std::string& text) {
+  constexpr char kKey[] = "meter=";
+  const size_t key = text.find(kKey);
+  const size_t begin = key == std::string::npos ? 0 : key + sizeof(kKey) - 1;
+  return attr::WholeNumber(
+             std::string_view(text).substr(begin, text.find_first_of(", \t", begin) - begin))
+      .value_or(0);
+}
+
 // What stands at each path. Of a thing with a name also that it is there.
 using Places = std::map<std::string, std::string>;
 
@@ -42,6 +53,11 @@ void Flatten(const YAML::Node& node, const std::string& path, int depth, Places*
     for (const auto& pair : node)
       if (pair.first.IsScalar() && (pair.first.Scalar() != kName || depth == 0))
         Flatten(pair.second, prefix + pair.first.Scalar(), depth + 1, out);
+    return;
+  }
+  if (depth == 3 && absl::EndsWith(path, ".meters") && node.IsSequence()) {
+    for (const YAML::Node& item : node)
+      (*out)[absl::StrCat(prefix, MeterNumberOf(Flow(item)))] = Flow(item);
     return;
   }
   // bridges; ports of a bridge; and what else is a list of things with names.
@@ -129,6 +145,32 @@ absl::Status Change(const Edit& edit, const std::string& what, const std::string
   return absl::OkStatus();
 }
 
+// The same of meters, each of which is one text.
+absl::Status ChangeMeters(const Edit& edit, const std::string& what,
+                          std::vector<YAML::Node>* items) {
+  const uint64_t number = MeterNumberOf(edit.port);
+  const auto place = std::find_if(items->begin(), items->end(), [&](const YAML::Node& item) {
+    return MeterNumberOf(Flow(item)) == number;
+  });
+  const std::string which = absl::StrCat("meter ", number, " of ", what);
+  if (edit.kind == Edit::Kind::kAdd) {
+    if (place != items->end() && !edit.lenient)
+      return absl::AlreadyExistsError(absl::StrCat(which, " is there already"));
+    if (place == items->end()) items->emplace_back(edit.port);
+    return absl::OkStatus();
+  }
+  if (place == items->end())
+    return edit.kind == Edit::Kind::kRemove && edit.lenient
+               ? absl::OkStatus()
+               : absl::NotFoundError(absl::StrCat("there is no ", which));
+  if (edit.kind == Edit::Kind::kSet) {
+    *place = YAML::Node(edit.port);
+  } else {
+    items->erase(place);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Perform(const Edit& edit, YAML::Node* root) {
   std::vector<YAML::Node> bridges = ItemsOf((*root)["bridges"]);
   const std::string what = absl::StrCat("bridge \"", edit.bridge, "\"");
@@ -142,8 +184,10 @@ absl::Status Perform(const Edit& edit, YAML::Node* root) {
     YAML::Node bridge = bridges[*place];
     std::vector<YAML::Node> items = ItemsOf(bridge[edit.list]);
     const std::string kind = edit.list.substr(0, edit.list.size() - 1);
-    SLUICE_RETURN_IF_ERROR(
-        Change(edit, absl::StrCat(kind, " \"", edit.port, "\" of ", what), edit.port, &items));
+    SLUICE_RETURN_IF_ERROR(edit.list == "meters"
+                               ? ChangeMeters(edit, what, &items)
+                               : Change(edit, absl::StrCat(kind, " \"", edit.port, "\" of ", what),
+                                        edit.port, &items));
     if (items.empty() && edit.list != "ports") {
       bridge.remove(edit.list);
     } else {

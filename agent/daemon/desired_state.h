@@ -24,8 +24,10 @@ struct Edit {
   enum class Kind { kAdd, kSet, kRemove };
   Kind kind = Kind::kAdd;
   std::string bridge{};
-  std::string port{};          // empty: the bridge itself
-  std::string list = "ports";  // or "mirrors": of which `port` is the name of an item
+  std::string port{};  // empty: the bridge itself
+  // Of which `port` is the name of an item: "ports", "mirrors", or "meters", whose items are
+  // `port` itself: "meter=1 pktps"; by its number it is found.
+  std::string list = "ports";
   // Keys and values as the file has them; kSet takes a key with an empty value away.
   std::vector<std::pair<std::string, std::string>> settings{};
   bool lenient = false;  // to add what is there, or remove what is not, is no error

@@ -9,6 +9,7 @@
 #include "agent/daemon/flow_requests.h"
 #include "agent/daemon/mask_requests.h"
 #include "agent/daemon/memory.h"
+#include "agent/daemon/meter_report.h"
 #include "agent/daemon/mirror_report.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
@@ -48,6 +49,12 @@ void FillPort(const port::PortStatus& port, v1::Port* out) {
   out->set_is_protected(port.spec.is_protected);
   out->set_has_link(port.has_link);
   out->set_mac_limit(port.spec.mac_limit);
+  for (size_t storm = 0; storm < pipeline::kStorms; ++storm) {
+    const port::StormLimit& limit = port.spec.storm[storm];
+    if (limit.rate != 0)
+      out->add_storm(absl::StrCat(base::ToAbsl(pipeline::kStormNames[storm]), " ", limit.rate,
+                                  limit.kbps ? "kbps" : "pps"));
+  }
 }
 
 }  // namespace
@@ -83,6 +90,9 @@ v1::GetHealthResponse StatusBoard::Health() {
     if (!bridge.rules_problem.empty())
       out.add_problems(absl::StrCat(
           bridge.name, ": the rules are not those of the file: ", bridge.rules_problem));
+    for (const port::MeterStatus& meter : bridge.meters.meters)
+      if (!meter.problem.empty())
+        out.add_problems(absl::StrCat(bridge.name, ": ", NameOf(meter.key), ": ", meter.problem));
     for (const port::PortStatus& port : bridge.ports)
       if (port.state == port::PortState::kFailed || port.state == port::PortState::kAdding)
         out.add_problems(
@@ -135,8 +145,7 @@ v1::GetStatusResponse StatusBoard::Status() {
     if (posting.flows) FillFlowCache(*posting.flows, bridge->mutable_flows());
     bridge->set_macs(posting.bridge->macs().size());
     bridge->set_mac_limit(posting.mac_limit);
-    absl::flat_hash_map<uint32_t, uint64_t> macs;
-    for (const bridge::MacEntry& entry : posting.bridge->macs().List()) ++macs[entry.port_no];
+    absl::flat_hash_map<uint32_t, size_t> macs = posting.bridge->macs().CountByPort();
     for (const port::PortStatus& port : posting.ports) {
       FillPort(port, bridge->add_ports());
       bridge->mutable_ports()->rbegin()->set_macs(macs[port.port_no]);
@@ -182,6 +191,20 @@ absl::StatusOr<v1::ListMirrorsResponse> StatusBoard::Mirrors(const std::string& 
     if (!bridge.empty() && posting.name != bridge) continue;
     found = true;
     AddMirrors(*posting.bridge, &out);
+  }
+  if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  return out;
+}
+
+absl::StatusOr<v1::ListMetersResponse> StatusBoard::Meters(const std::string& bridge) {
+  v1::ListMetersResponse out;
+  bool found = bridge.empty();
+  absl::MutexLock lock(&client_mutex_);
+  ovs::Meters kernel(&client_);
+  for (const BridgePosting& posting : *bridges()) {
+    if (!bridge.empty() && posting.name != bridge) continue;
+    found = true;
+    ReportMeters(posting.name, posting.dp_ifindex, posting.meters, &kernel, &out);
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
   return out;

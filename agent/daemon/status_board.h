@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/bridge.h"
 #include "agent/control/server.h"
+#include "agent/daemon/bridge_runtime.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/flowcache/revalidator.h"
 #include "agent/port/port_manager.h"
@@ -30,6 +31,7 @@ struct BridgePosting {
   uint32_t mac_limit = 0;
   uint32_t flow_limit = 0;
   std::vector<port::PortStatus> ports;
+  MeterPosting meters;
   std::shared_ptr<bridge::Bridge> bridge;
   std::shared_ptr<flowcache::DatapathFlows> flows;
 };
@@ -57,6 +59,7 @@ class StatusBoard final : public control::Source {
   absl::StatusOr<v1::ListMacsResponse> Macs(const std::string& bridge) override;
   absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(const v1::ChangeMacsRequest& request) override;
   absl::StatusOr<v1::ListMirrorsResponse> Mirrors(const std::string& bridge) override;
+  absl::StatusOr<v1::ListMetersResponse> Meters(const std::string& bridge) override;
   absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) override;
   absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) override;
   absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(

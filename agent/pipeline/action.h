@@ -57,8 +57,9 @@ enum class ActionKind : uint8_t {
   kWriteActions,
   kWriteMetadata,
   kGotoTable,
+  kMeter,
 };
-inline constexpr size_t kActionKinds = static_cast<size_t>(ActionKind::kGotoTable) + 1;
+inline constexpr size_t kActionKinds = static_cast<size_t>(ActionKind::kMeter) + 1;
 
 // To a port of the datapath, or a reserved one (ports.h). max_len: bytes to send; 0 for all.
 struct OutputAction {
@@ -87,6 +88,7 @@ struct ControllerAction {
   PacketInReason reason = PacketInReason::kAction;
   uint8_t pause = 0;  // translation stops until the packet is handed back
   uint16_t pad = 0;
+  uint32_t meter = 0;  // that the copy goes through; 0: none
 };
 struct EnqueueAction {
   static constexpr ActionKind kKind = ActionKind::kEnqueue;
@@ -224,6 +226,11 @@ struct WriteActionsAction {
 struct WriteMetadataAction {
   static constexpr ActionKind kKind = ActionKind::kWriteMetadata;
   uint64_t value = 0, mask = 0;
+};
+// What is above the meter's rate goes no further.
+struct MeterAction {
+  static constexpr ActionKind kKind = ActionKind::kMeter;
+  uint32_t meter = 0;
 };
 struct GotoTableAction {
   static constexpr ActionKind kKind = ActionKind::kGotoTable;

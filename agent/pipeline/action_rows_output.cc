@@ -107,6 +107,9 @@ bool ParseController(const ActionReader& reader) {
     } else if (argument.key == "id") {
       if (!reader.Number(argument.value, 0xffff, &number)) return false;
       action.id = static_cast<uint16_t>(number);
+    } else if (argument.key == "meter_id") {
+      if (!reader.Number(argument.value, kMaxMeter, &number)) return false;
+      action.meter = static_cast<uint32_t>(number);
     } else if (argument.key == "reason") {
       const auto* const found = std::find(kReasons.begin(), kReasons.end(), argument.value);
       if (found == kReasons.end())
@@ -223,7 +226,7 @@ void FormatController(const Action& action, const PortNames*, std::string* out) 
   const auto controller = action.Get<ControllerAction>();
   const base::ByteView userdata = action.tail();
   if (controller.id == 0 && controller.reason == PacketInReason::kAction && userdata.empty() &&
-      controller.pause == 0)
+      controller.pause == 0 && controller.meter == 0)
     return absl::StrAppend(out, "CONTROLLER:", controller.max_len);
   out->append("controller(");
   if (controller.reason != PacketInReason::kAction) {
@@ -236,6 +239,7 @@ void FormatController(const Action& action, const PortNames*, std::string* out) 
     AppendDottedHex({reinterpret_cast<const char*>(userdata.data()), userdata.size()}, out);
     out->push_back(',');
   }
+  if (controller.meter != 0) absl::StrAppend(out, "meter_id=", controller.meter, ",");
   if (controller.pause != 0) out->append("pause,");
   out->back() = ')';
 }

@@ -126,6 +126,14 @@ void FormatNesting(const Action& action, const PortNames* ports, std::string* ou
   out->push_back(')');
 }
 
+bool ParseMeterAction(const ActionReader& reader) {
+  uint64_t number = 0;
+  if (!reader.Number(reader.word.value, kMaxMeter, &number)) return false;
+  if (number == 0) return reader.Fail(reader.word.value, "meters have numbers from 1 on");
+  reader.list->Append(MeterAction{.meter = static_cast<uint32_t>(number)});
+  return true;
+}
+
 bool ParseGoto(const ActionReader& reader) {
   uint64_t table = 0;
   if (!reader.Number(reader.word.value, kLastTable, &table)) return false;
@@ -151,7 +159,7 @@ constexpr ActionRow kTable[] = {
     {.name = "all", .parse = rows::ParseReserved, .doc = "To all ports but the input port."},
     {.name = "in_port", .parse = rows::ParseReserved, .doc = "Back to the input port."},
     {.name = "local", .parse = rows::ParseReserved, .doc = "To the bridge's own port."},
-    {.name = "controller", .alias = "userspace", .syntax = "max_len=BYTES,reason=REASON,id=ID,userdata=HEX,pause",
+    {.name = "controller", .alias = "userspace", .syntax = "max_len=BYTES,reason=REASON,id=ID,userdata=HEX,meter_id=METER,pause",
      .parse = rows::ParseController, .format = rows::FormatController, .kind = kController,
      .doc = "A copy to whoever listens for packet-ins; `controller:BYTES` cuts it. Reasons: no_match, "
             "action, invalid_ttl, action_set, group, packet_out."},
@@ -215,6 +223,8 @@ constexpr ActionRow kTable[] = {
     {.name = "note", .syntax = "HEX", .parse = ParseNote, .format = FormatNote, .kind = kNote, .place = ActionPlace::kNotInSet, .doc = "Does nothing."},
     {.name = "exit", .parse = ParsePlain<ExitAction>, .format = FormatPlain<kExit>, .kind = kExit, .place = ActionPlace::kNotInSet, .doc = "Nothing more, in whatever table."},
     {.name = "apply_actions", .syntax = "ACTION,..", .parse = ParseApply, .place = ActionPlace::kNotInSet, .doc = "The same as the actions alone."},
+    {.name = "meter", .syntax = "METER", .parse = ParseMeterAction, .format = FormatNumber<MeterAction, &MeterAction::meter>, .kind = kMeter,
+     .place = ActionPlace::kNotInSet, .doc = "What is above the rate of a declared meter goes no further."},
     {.name = "clear_actions", .parse = ParsePlain<ClearActionsAction>, .format = FormatPlain<kClearActions>, .kind = kClearActions,
      .place = ActionPlace::kClearActions, .doc = "Empties the action set."},
     {.name = "write_actions", .syntax = "ACTION,..", .parse = ParseNesting<WriteActionsAction>, .format = FormatNesting<kWriteActions>, .kind = kWriteActions,
@@ -225,7 +235,6 @@ constexpr ActionRow kTable[] = {
      .place = ActionPlace::kGotoTable, .doc = "Goes on in a higher table."},
 
     {.name = "conjunction", .refused = "is not supported yet"},
-    {.name = "meter", .refused = "is not supported yet"},
     {.name = "learn", .refused = "is not supported: normal learns addresses, and rules are changed by programs"},
     {.name = "bundle", .refused = "is not supported: use a group of type select"},
     {.name = "bundle_load", .refused = "is not supported: use a group of type select"},

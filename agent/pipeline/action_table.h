@@ -10,6 +10,7 @@
 
 #include "agent/pipeline/action.h"
 #include "agent/pipeline/action_text.h"
+#include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/text_words.h"
 
 namespace sluice::pipeline {

@@ -1,11 +1,13 @@
 // What the user wants of one port of a bridge: plain values, as the configuration file gives them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/port_table.h"
 
 namespace sluice::port {
@@ -20,6 +22,13 @@ enum class VlanMode : uint8_t {
   kTunnel,
 };
 
+// A rate; 0: no limit.
+struct StormLimit {
+  uint32_t rate = 0;
+  bool kbps = false;  // else packets a second
+  friend bool operator==(const StormLimit&, const StormLimit&) = default;
+};
+
 struct PortSpec {
   std::string name;       // of the device, in the daemon's network namespace
   bool internal = false;  // the datapath makes the device, and its end takes it away
@@ -30,6 +39,9 @@ struct PortSpec {
   pipeline::PriorityTags priority_tags = pipeline::PriorityTags::kNever;
   std::vector<pipeline::VlanPair> vlan_map{};
   bool is_protected = false;
+
+  // What `normal` floods from it at most, by pipeline::Storm.
+  std::array<StormLimit, pipeline::kStorms> storm{};
 
   uint32_t mac_limit = 0;  // addresses learned from it at most; 0: as many as the bridge has
 

@@ -22,6 +22,7 @@ Examples:
   sluicectl fdb br0 --json     the addresses that br0 knows, for programs
   sluicectl fdb br0 add web 10 0a:1b:2c:3d:4e:5f
   sluicectl mirrors add br0 span select_src_port=[web] output_port=probe
+  sluicectl meters add br0 'meter=1 pktps bands=type=drop rate=100'
   sluicectl rules br0          the rules of br0, with what they have done
   sluicectl rules br0 add 'priority=10,tcp,tp_dst=80,actions=output:web'
   sluicectl rules br0 replace -f br0.rules --wait
@@ -40,10 +41,10 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus,    AddCounters,  AddUpcalls, AddBridge,  AddPort,
-                                    AddApply,     AddConfig,    AddFdb,     AddMirrors, AddRules,
-                                    AddGroups,    AddMasks,     AddFlows,   AddExplain, AddTrace,
-                                    AddPacketIns, AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus, AddCounters,  AddUpcalls,   AddBridge,  AddPort,
+                                    AddApply,  AddConfig,    AddFdb,       AddMirrors, AddMeters,
+                                    AddRules,  AddGroups,    AddMasks,     AddFlows,   AddExplain,
+                                    AddTrace,  AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

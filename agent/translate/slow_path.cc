@@ -70,7 +70,7 @@ bool LeavesPacket(const Attribute& action) {
 // One packet, or the copy of it that a clone() has to itself.
 struct Copy {
   PacketRewriter packet;
-  ByteVector metadata;  // actions that set it
+  ByteVector metadata;  // actions that set it, and meters
 };
 
 class Player {
@@ -106,6 +106,10 @@ class Player {
       return Play(action.payload, &inner);
     }
     if (IsSet(action.type) && IsOneOf(WhatIsSet(action.payload), kMetadata)) {
+      copy->metadata.insert(copy->metadata.end(), whole.begin(), whole.end());
+      return RewriteFault::kNone;
+    }
+    if (action.type == OVS_ACTION_ATTR_METER) {  // in front of each part of the rest
       copy->metadata.insert(copy->metadata.end(), whole.begin(), whole.end());
       return RewriteFault::kNone;
     }

@@ -33,6 +33,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"drop_recirc_full", "there are as many states of recirculation as there may be"},
     {"drop_recirc_loop", "more recirculations behind each other than there may be"},
     {"drop_unknown_recirc", "of a recirculation that nobody knows any more"},
+    {"drop_no_meter", "rules name a meter that the kernel does not have"},
 }};
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "absl/container/inlined_vector.h"
+#include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
 #include "agent/translate/recirculations.h"
@@ -68,8 +69,9 @@ enum class Verdict : uint8_t {
   kDropRecircFull,     // there are as many states of recirculation as there may be
   kDropRecircLoop,     // more recirculations behind each other than there may be
   kDropUnknownRecirc,  // of a recirculation that nobody knows any more
+  kDropNoMeter,        // rules name a meter that the kernel does not have
 };
-inline constexpr int kVerdicts = 21;
+inline constexpr int kVerdicts = 22;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);
@@ -130,6 +132,8 @@ struct View {
   bool packet_ins = true;
   // Null: no packet is recirculated.
   Recirculations* recirculations = nullptr;
+  // The kernel's meters; null: there are none.
+  const pipeline::MeterIds* meters = nullptr;
 };
 
 class Walk;

@@ -297,9 +297,23 @@ void Walk::SendToAll(uint32_t max_length) {
   }
 }
 
-void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length) {
+std::optional<uint32_t> Walk::KernelMeter(uint32_t number) {
+  const std::optional<uint32_t> id =
+      view_->meters == nullptr ? std::nullopt : view_->meters->Find(number);
+  if (!id) Fail(Verdict::kDropNoMeter);
+  return id;
+}
+
+void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length,
+                           uint32_t meter) {
   if (!view_->packet_ins) return Note("nobody listens: nothing is sent to user space");
   if (!CommitNow()) return;
+  const size_t begin = out_->actions.bytes().size();
+  if (meter != 0) {
+    const std::optional<uint32_t> id = KernelMeter(meter);
+    if (!id) return;
+    out_->actions.Append(OVS_ACTION_ATTR_METER, base::AsBytes(*id));
+  }
   data.table = rule_ == nullptr ? 0 : rule_->rule.table;
   data.cookie = rule_ == nullptr ? 0 : rule_->rule.cookie;
   if (max_length != 0 && max_length != 0xffff) out_->actions.Truncate(max_length);
@@ -307,6 +321,8 @@ void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_leng
   base::Store(bytes.data(), data);
   if (!tail.empty()) std::memcpy(bytes.data() + sizeof(data), tail.data(), tail.size());
   out_->actions.Userspace(view_->kernel.upcall_pid, base::ByteView(bytes.data(), bytes.size()));
+  // The meter is for the copy alone.
+  if (meter != 0) out_->actions.WrapFrom(begin, OVS_ACTION_ATTR_CLONE);
   if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
 }
 

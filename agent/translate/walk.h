@@ -97,7 +97,9 @@ class Walk {
   void OutputTo(uint32_t port, uint32_t max_length);
   void SendToPort(uint32_t port_no, uint32_t max_length);
   void SendToAll(uint32_t max_length);
-  void SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length);
+  void SendToUserspace(UserData data, base::ByteView tail, uint32_t max_length, uint32_t meter = 0);
+  // The kernel's id of a declared meter; without one all fails.
+  std::optional<uint32_t> KernelMeter(uint32_t number);
   void TtlRanOut(base::ByteView ids);
 
   // walk_actions.cc
@@ -131,6 +133,7 @@ class Walk {
   void DoWriteActions(const pipeline::Action& action);
   void DoWriteMetadata(const pipeline::Action& action);
   void DoGotoTable(const pipeline::Action& action);
+  void DoMeter(const pipeline::Action& action);
   void PushTag(uint16_t tpid, uint16_t tci);
   void SetPriority(base::Be32 priority);
   void ShowActionSet();
@@ -162,6 +165,8 @@ class Walk {
   void ReadTag(uint16_t bits);
   int TagFor(const pipeline::BridgePort& in, const pipeline::BridgePort& port, uint16_t vlan,
              bool own);
+  void Flood(const pipeline::BridgePort& in, uint16_t vlan, pipeline::Storm storm,
+             uint32_t max_length);
   void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort& in,
                   uint16_t vlan, uint32_t max_length);
   // A port that takes the packet, and what stands in place of its tag then: see TagFor().

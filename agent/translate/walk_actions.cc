@@ -28,6 +28,7 @@ const Walk::Handler Walk::kHandlers[pipeline::kActionKinds] = {
     &Walk::DoSample,       &Walk::DoConntrack,      &Walk::DoConntrackClear,
     &Walk::DoNote,         &Walk::DoExit,           &Walk::DoClearActions,
     &Walk::DoWriteActions, &Walk::DoWriteMetadata,  &Walk::DoGotoTable,
+    &Walk::DoMeter,
 };
 
 namespace {
@@ -60,7 +61,7 @@ void Walk::DoOutputRegister(const Action& action) {
 void Walk::DoController(const Action& action) {
   const auto controller = action.Get<pipeline::ControllerAction>();
   SendToUserspace({.reason = controller.reason, .id = controller.id}, action.tail(),
-                  controller.max_len);
+                  controller.max_len, controller.meter);
   if (controller.pause != 0 && going()) going_ = Going::kEnd;
 }
 
@@ -103,6 +104,13 @@ void Walk::DoSample(const Action& action) {
   out_->actions.Append(OVS_SAMPLE_ATTR_PROBABILITY, base::AsBytes(probability));
   auto actions = out_->actions.Nest(OVS_SAMPLE_ATTR_ACTIONS);
   out_->actions.Userspace(view_->kernel.upcall_pid, base::AsBytes(data));
+}
+
+// Changes that were made go before it, so that those which only we can make are not behind it.
+void Walk::DoMeter(const Action& action) {
+  const std::optional<uint32_t> id = KernelMeter(action.Get<pipeline::MeterAction>().meter);
+  if (!id || !CommitNow()) return;
+  out_->actions.Append(OVS_ACTION_ATTR_METER, base::AsBytes(*id));
 }
 
 // --- Fields --------------------------------------------------------------------------------------

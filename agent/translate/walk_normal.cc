@@ -10,6 +10,7 @@ using base::Be16;
 using base::Mac;
 using pipeline::BridgePort;
 using pipeline::Needs;
+using pipeline::Storm;
 
 namespace {
 
@@ -17,6 +18,10 @@ constexpr uint16_t kTpid = 0x8100;
 constexpr uint16_t kServiceTpid = 0x88a8;
 constexpr uint16_t kVidBits = 0x0fff;
 constexpr uint16_t kPcpBits = 0xe000;
+
+bool IsBroadcast(const Mac& mac) {
+  return std::all_of(mac.bytes.begin(), mac.bytes.end(), [](uint8_t byte) { return byte == 0xff; });
+}
 
 uint16_t VidOf(const PacketState& state) { return state.now().vlans[0].tci.host() & kVidBits; }
 
@@ -48,7 +53,8 @@ void Walk::Normal(uint32_t max_length) {
   if (to.is_multicast() || floods) {
     out_->verdict = Verdict::kFlood;
     Note(Explain(Verdict::kFlood));
-    return SendInVlan(view_->ports.ports(), *in, *vlan, max_length);
+    const bool broadcast = IsBroadcast(to);
+    return Flood(*in, *vlan, broadcast ? Storm::kBroadcast : Storm::kMulticast, max_length);
   }
   out_->macs = true;
   const std::optional<uint32_t> port_no = view_->macs.FindPort(*vlan, to);
@@ -57,7 +63,7 @@ void Walk::Normal(uint32_t max_length) {
     out_->verdict = Verdict::kFloodUnknown;
     out_->install = false;
     Note(Explain(Verdict::kFloodUnknown));
-    return SendInVlan(view_->ports.ports(), *in, *vlan, max_length);
+    return Flood(*in, *vlan, Storm::kUnknown, max_length);
   }
   if (out == in) return drop(Verdict::kDropSamePort);
   if (in->is_protected && out->is_protected) return drop(Verdict::kDropProtected);
@@ -107,6 +113,22 @@ int Walk::TagFor(const BridgePort& in, const BridgePort& port, uint16_t vlan, bo
   if (!own) return kNoTag;
   ReadTag(kPcpBits);
   return (now_.state.now().vlans[0].tci.host() & kPcpBits) != 0 ? 0 : kNoTag;
+}
+
+// To all ports of the VLAN, through the meter that limits such floods from `in`.
+void Walk::Flood(const BridgePort& in, uint16_t vlan, Storm storm, uint32_t max_length) {
+  std::optional<uint32_t> meter;
+  if (view_->meters != nullptr && !view_->meters->storms.empty()) {
+    const auto limits = view_->meters->storms.find(in.name);
+    if (limits != view_->meters->storms.end()) meter = limits->second[static_cast<size_t>(storm)];
+  }
+  if (!meter) return SendInVlan(view_->ports.ports(), in, vlan, max_length);
+  Note("the port's floods of this kind are limited by a meter");
+  if (!CommitNow()) return;
+  OnCopy([&] {  // what is done afterwards is not limited
+    out_->actions.Append(OVS_ACTION_ATTR_METER, base::AsBytes(*meter));
+    SendInVlan(view_->ports.ports(), in, vlan, max_length);
+  });
 }
 
 // To those of `ports` that have a link, carry the VLAN and may hear from `in`. First those that

@@ -20,7 +20,7 @@ struct Change {
 absl::StatusOr<Change> ReadChange(Session* session) {
   Change change;
   const std::vector<std::string>& args = session->args();
-  SLUICE_ASSIGN_OR_RETURN(change.config, ParseMeter(args.back()));
+  SLUICE_ASSIGN_OR_RETURN(change.config, ovs::ParseMeterText(args.back()));
   std::optional<std::string_view> name;
   if (args.size() > 1) name = args[0];
   SLUICE_ASSIGN_OR_RETURN(change.datapath, session->DatapathOrOnly(name));

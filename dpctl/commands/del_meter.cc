@@ -15,7 +15,7 @@ absl::Status Delete(Session* session, const ovs::Datapath& datapath, uint32_t id
 
 absl::Status RunOne(Session* session) {
   const std::vector<std::string>& args = session->args();
-  SLUICE_ASSIGN_OR_RETURN(const MeterIds ids, ParseMeterIds(args.back()));
+  SLUICE_ASSIGN_OR_RETURN(const ovs::MeterIdRange ids, ovs::ParseMeterIds(args.back()));
   if (ids.first != ids.last) return UsageError("del-meter deletes one meter: see del-meters");
   std::optional<std::string_view> name;
   if (args.size() > 1) name = args[0];
@@ -25,9 +25,9 @@ absl::Status RunOne(Session* session) {
 
 absl::Status RunMany(Session* session) {
   SLUICE_ASSIGN_OR_RETURN(const MeterArguments arguments, ReadMeterArguments(session));
-  std::optional<MeterIds> ids;
+  std::optional<ovs::MeterIdRange> ids;
   if (arguments.meter) {
-    SLUICE_ASSIGN_OR_RETURN(ids, ParseMeterIds(*arguments.meter));
+    SLUICE_ASSIGN_OR_RETURN(ids, ovs::ParseMeterIds(*arguments.meter));
   }
   SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
   const auto meters = ListMeters(client, arguments.datapath, ids);

@@ -11,9 +11,9 @@ namespace {
 
 absl::Status RunDump(Session* session) {
   SLUICE_ASSIGN_OR_RETURN(const MeterArguments arguments, ReadMeterArguments(session));
-  std::optional<MeterIds> ids;
+  std::optional<ovs::MeterIdRange> ids;
   if (arguments.meter) {
-    SLUICE_ASSIGN_OR_RETURN(ids, ParseMeterIds(*arguments.meter));
+    SLUICE_ASSIGN_OR_RETURN(ids, ovs::ParseMeterIds(*arguments.meter));
   }
   SLUICE_ASSIGN_OR_RETURN(socket::Client * client, session->client());
   const auto meters = ListMeters(client, arguments.datapath, ids);

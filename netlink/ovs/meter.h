@@ -41,6 +41,10 @@ struct MeterConfig {
   std::vector<MeterBand> bands{};  // none: the meter only counts
   // Statistics to go on from; without them they begin at zero. Those of bands always do.
   std::optional<ovs_flow_stats> stats{};
+  // Whether they let the same through, whatever they counted.
+  friend bool operator==(const MeterConfig& a, const MeterConfig& b) {
+    return a.id == b.id && a.kbps == b.kbps && a.bands == b.bands;
+  }
 };
 
 // What the kernel tells of a meter.

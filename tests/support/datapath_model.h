@@ -29,7 +29,8 @@ struct Emission {
   uint32_t to = 0;  // the port, or the recirculation id
   Fields packet;
   base::ByteVector userdata{};
-  uint32_t max_length = 0;  // trunc; 0: whole
+  uint32_t max_length = 0;         // trunc; 0: whole
+  std::vector<uint32_t> meters{};  // that it came through
 
   friend bool operator==(const Emission&, const Emission&) = default;
 };
@@ -66,7 +67,10 @@ class DatapathModel {
   std::vector<Emission> emissions;
   std::string unknown;  // what it could not do
 
-  void Run(base::ByteView actions, Fields packet) { (void)Walk(actions, &packet); }
+  void Run(base::ByteView actions, Fields packet) {
+    meters_.clear();
+    (void)Walk(actions, &packet);
+  }
   // Of a packet with more tags and labels than Fields shows: those behind, from the outside in.
   void Run(base::ByteView actions, const Fields& packet, std::vector<Fields::Vlan> tags,
            std::vector<base::Be32> labels) {
@@ -103,6 +107,7 @@ class DatapathModel {
         {OVS_ACTION_ATTR_SAMPLE, &DatapathModel::Nothing},
         {OVS_ACTION_ATTR_CT, &DatapathModel::Track},
         {OVS_ACTION_ATTR_CT_CLEAR, &DatapathModel::Forget},
+        {OVS_ACTION_ATTR_METER, &DatapathModel::Meter},
     };
     trunc_ = 0;
     for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
@@ -124,6 +129,7 @@ class DatapathModel {
 
   bool Emit(Emission emission) {
     emission.max_length = std::exchange(trunc_, 0);
+    emission.meters = meters_;
     emissions.push_back(std::move(emission));
     return true;
   }
@@ -140,6 +146,12 @@ class DatapathModel {
   }
   bool Trunc(ByteView payload, Fields* /*packet*/) {
     trunc_ = Payload<uint32_t>(payload);
+    return true;
+  }
+
+  // One that lets all through.
+  bool Meter(ByteView payload, Fields* /*packet*/) {
+    meters_.push_back(Payload<uint32_t>(payload));
     return true;
   }
 
@@ -217,7 +229,9 @@ class DatapathModel {
     Fields copy = *packet;
     const std::vector<Fields::Vlan> buried = buried_;
     const std::vector<base::Be32> buried_labels = buried_labels_;
+    const std::vector<uint32_t> meters = meters_;
     (void)Walk(payload, &copy);
+    meters_ = meters;
     buried_ = buried;
     buried_labels_ = buried_labels;
     return true;
@@ -273,6 +287,7 @@ class DatapathModel {
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
   std::vector<base::Be32> buried_labels_;
+  std::vector<uint32_t> meters_;  // that the packet came through so far
   uint32_t trunc_ = 0;
 };
 

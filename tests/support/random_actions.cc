@@ -139,6 +139,7 @@ std::string RandomActions::One(const Context& context) {
       {kSample, 1, kListOnly},
       {kNote, 1, kListOnly},
       {kExit, 1, kListOnly},
+      {kMeter, 3, kListOnly},
   };
   unsigned total = 0;
   for (const Kind& kind : kKinds)
@@ -200,6 +201,8 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
       return "ct_clear";
     case kNote:
       return "note:01.02";
+    case kMeter:  // of which 3 is not there
+      return absl::StrCat("meter:", Percent(5) ? 3 : 1 + Below(2));
     case kClone: {
       Context inside = context;
       ++inside.depth;
@@ -249,6 +252,7 @@ std::string RandomActions::Controller() {
   if (Percent(30)) return "controller";
   std::string text = absl::StrCat("controller(max_len=", Below(200), ",id=", Below(3));
   if (Percent(50)) absl::StrAppend(&text, ",reason=", Pick({"no_match", "action", "group"}));
+  if (Percent(20)) text.append(",meter_id=2");
   if (Percent(40)) text.append(",userdata=01.02.ff");
   if (Percent(8)) text.append(",pause");
   return text + ")";

@@ -29,6 +29,7 @@ class Maker {
 
  private:
   void Ports() {
+    out_.parts.meters.meters = {{1, 11}, {2, 12}};
     std::vector<pipeline::BridgePort> ports = {{.port_no = 0},
                                                {.port_no = 1},
                                                {.port_no = 2},
@@ -38,13 +39,15 @@ class Maker {
     if (options_.switch_settings) {
       for (pipeline::BridgePort& port : ports) Vary(&port);
       options.forward_bpdu = random_.Percent(30);
+      for (pipeline::BridgePort& port : ports) port.name = absl::StrCat("p", port.port_no);
       if (random_.Percent(50)) Mirrors(&ports, &options);
+      if (random_.Percent(50)) out_.parts.meters.storms["p1"] = {21, 22, 23};
+      if (random_.Percent(50)) out_.parts.meters.storms["p2"][0] = 24;
     }
     out_.parts.ports = PortTable(std::move(ports), options);
   }
 
   void Mirrors(std::vector<pipeline::BridgePort>* ports, pipeline::SwitchOptions* options) {
-    for (pipeline::BridgePort& port : *ports) port.name = absl::StrCat("p", port.port_no);
     const auto some = [&] {
       std::vector<std::string> names;
       for (const pipeline::BridgePort& port : *ports)

@@ -229,6 +229,7 @@ struct State {
   Packet packet;
   ActionSet set;
   std::vector<Bits> stack;
+  std::vector<uint32_t> meters{};
 };
 
 class Walk {
@@ -342,6 +343,8 @@ class Walk {
         return Next::kGoOn;
       case ActionKind::kExit:
         return Next::kExit;
+      case ActionKind::kMeter:
+        return GoThrough(action.Get<pipeline::MeterAction>().meter) ? Next::kGoOn : Next::kEnd;
       case ActionKind::kClearActions:
       case ActionKind::kWriteActions:
         WriteSet(action);
@@ -592,7 +595,8 @@ class Walk {
     result_.deliveries.push_back({.kind = Delivery::Kind::kPort,
                                   .port = port,
                                   .max_length = max_length,
-                                  .packet = state_.packet.OnTheWire()});
+                                  .packet = state_.packet.OnTheWire(),
+                                  .meters = state_.meters});
     CopyToMirrors(*to, false, max_length);
   }
 
@@ -659,13 +663,25 @@ class Walk {
                                   .reason = reason,
                                   .controller = controller,
                                   .userdata = {userdata.begin(), userdata.end()},
-                                  .packet = state_.packet.OnTheWire()});
+                                  .packet = state_.packet.OnTheWire(),
+                                  .meters = state_.meters});
   }
 
   Next Controller(const Action& action) {
     const auto controller = action.Get<pipeline::ControllerAction>();
+    const std::vector<uint32_t> before = state_.meters;
+    if (controller.meter != 0 && !GoThrough(controller.meter)) return Next::kEnd;
     ToUserspace(controller.reason, controller.id, controller.max_len, action.tail());
+    state_.meters = before;
     return controller.pause != 0 ? Next::kEnd : Next::kGoOn;
+  }
+
+  bool GoThrough(uint32_t meter) {
+    const auto declared = parts_.meters.meters.find(meter);
+    if (declared == parts_.meters.meters.end() || !declared->second)
+      return Over("there is no such meter");
+    state_.meters.push_back(*declared->second);
+    return true;
   }
 
   // --- normal ---
@@ -694,9 +710,16 @@ class Walk {
         return;
       }
     }
+    const std::vector<uint32_t> before = state_.meters;
+    const auto limits = parts_.meters.storms.find(in->name);
+    const bool broadcast = base::ToString(destination) == "ff:ff:ff:ff:ff:ff";
+    const size_t kind = broadcast ? 0 : destination.is_multicast() ? 1 : 2;
+    if (limits != parts_.meters.storms.end() && limits->second[kind])
+      state_.meters.push_back(*limits->second[kind]);
     for (const BridgePort& port : parts_.ports.ports())
       if (&port != in && port.Carries(vlan) && !IsMirrorsOwn(port))
         Bridge(*in, port, vlan, max_length);
+    state_.meters = before;
   }
 
   static std::optional<uint16_t> VlanOf(const BridgePort& in, uint16_t tag) {

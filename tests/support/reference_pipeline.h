@@ -33,6 +33,8 @@
 //   access port gets the port's id on its way out of a trunk, and goes away otherwise.
 // - A mirror takes one copy of a packet, and one place gets one copy. What a mirror sends no other
 //   takes. A packet whose VLAN the port does not carry is of no VLAN, and is sent as it is.
+// - What comes behind a meter, in the same copy, came through it. A meter that the kernel does not
+//   have drops the whole packet, as an exceeded limit does.
 // - A limit that is exceeded leaves nothing: no deliveries and nothing learned.
 // - resubmit without a table looks up in the table of the rule; in a bucket that is the rule with
 //   the group, in the action set it is table 0.
@@ -54,6 +56,7 @@
 
 #include "agent/pipeline/fields.h"
 #include "agent/pipeline/group.h"
+#include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/port_table.h"
 #include "agent/pipeline/rule.h"
 
@@ -70,7 +73,8 @@ struct Delivery {
   pipeline::PacketInReason reason = pipeline::PacketInReason::kAction;  // from here: kUserspace
   uint16_t controller = 0;
   std::vector<uint8_t> userdata{};
-  Fields packet{};  // with registers and metadata, as they were
+  Fields packet{};                 // with registers and metadata, as they were
+  std::vector<uint32_t> meters{};  // of the kernel, that it came through
 
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };
@@ -107,6 +111,7 @@ class ReferencePipeline {
     std::vector<pipeline::Group> groups{};
     pipeline::PortTable ports{};
     MacTable macs{};
+    pipeline::MeterIds meters{};
     SelectBucket select{};  // none: a choice between several buckets is given up
     // Labels as ovs-actions(7) has them: the first is 2 over IPv6, has the low bits of the DSCP and
     // a TTL of 64 where IP has none; a pop changes the Ethernet type only with the last. Otherwise

@@ -34,6 +34,7 @@ bridges:
     mirrors:
       - {name: m, select_all: true, select_vlan: [20, 10], output_vlan: 99, snaplen: 64}
       - {name: n, select_src_port: [a, br0], select_dst_port: [b], output_port: f}
+    meters: [meter=1 pktps burst bands=type=drop rate=10 burst_size=5, "meter=2,kbps"]
     masks: {budget: 128, reuse_bits: 8, megaflows: off, without: [prefix_tracking]}
     ports:
       - a
@@ -41,7 +42,8 @@ bridges:
       - {name: c, trunks: [20, 10]}
       - {name: d, type: internal}
       - {name: e, vlan: 10, vlan_mode: native-tagged, trunks: [20], vlan_map: [{wire: 30, vlan: 20}]}
-      - {name: f, vlan: 10, vlan_mode: dot1q-tunnel, protected: true, priority_tags: always}
+      - {name: f, vlan: 10, vlan_mode: dot1q-tunnel, protected: true, priority_tags: always,
+         storm: {broadcast: 100pps, unknown: 5kbps}}
   - {name: br1}
 )",
                                                     "f");
@@ -77,9 +79,14 @@ bridges:
                              .vlan = uint16_t{10},
                              .vlan_mode = port::VlanMode::kTunnel,
                              .priority_tags = pipeline::PriorityTags::kAlways,
-                             .is_protected = true},
+                             .is_protected = true,
+                             .storm = {{{.rate = 100}, {}, {.rate = 5, .kbps = true}}}},
                         });
   CHECK(bridge.options.forward_bpdu);
+  CHECK(bridge.meters == std::vector<ovs::MeterConfig>{
+                             {.id = 1, .bands = {{.rate = 10, .burst = 5}}},
+                             {.id = 2, .kbps = true},
+                         });
   CHECK(bridge.options.mirrors ==
         std::vector<pipeline::Mirror>{
             {.name = "m", .all_ports = true, .vlans = {10, 20}, .output_vlan = 99, .snaplen = 64},
@@ -118,6 +125,16 @@ TEST_CASE("errors of a configuration name file, line, column and key") {
        "f:2:9: flows: unknown key \"x\"; known here: limit, idle_timeout, revalidate_interval"},
       {"bridges: []\nbridges: []", "f:2:1: bridges: is given twice"},
       {"bridges: 7", "f:1:10: bridges: needs a list"},
+      {"bridges: [{name: b, meters: [meter=1 pktps, meter=1 kbps, meter=0 kbps]}]",
+       "f:1:45: bridges[0].meters[1]: is another meter 1\n"
+       "f:1:59: bridges[0].meters[2]: must have a number of 1 to 4294901760"},
+      {"bridges: [{name: b, ports: [{name: p, storm: {broadcast: 5, unknown: 0pps}}]}]",
+       "f:1:58: bridges[0].ports[0].storm.broadcast: must be a rate above 0 with its unit, as "
+       "100pps "
+       "or 500kbps, not \"5\"\n"
+       "f:1:70: bridges[0].ports[0].storm.unknown: must be a rate above 0 with its unit, as 100pps "
+       "or "
+       "500kbps, not \"0pps\""},
       {"bridges: [{name: b, ports: [p], mirrors: [{name: m, select_vlan: [1], output_vlan: 1}]}]",
        "f:1:43: bridges[0].mirrors[0]: selects nothing: give select_src_port, select_dst_port or "
        "select_all: true\n"

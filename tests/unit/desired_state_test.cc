@@ -55,6 +55,16 @@ TEST_CASE("edits of ports and bridges") {
   CHECK(After({{.kind = Kind::kRemove, .bridge = "br0", .port = "v2"}}) ==
         "- bridges.br0.ports.v2; - bridges.br0.ports.v2.vlan: 5");
   CHECK(After({{.bridge = "br2"}}) == "+ bridges.br2");
+  const Edit meter{.bridge = "br0", .port = "meter=1 pktps", .list = "meters"};
+  CHECK(After({meter}) == "+ bridges.br0.meters.1: meter=1 pktps");
+  Edit other = meter;
+  other.kind = Kind::kSet;
+  other.port = "meter=1,kbps";
+  CHECK(After({meter, other}) == "+ bridges.br0.meters.1: meter=1,kbps");
+  CHECK(After({other}) == "there is no meter 1 of bridge \"br0\"");
+  CHECK(After({meter, meter}) == "meter 1 of bridge \"br0\" is there already");
+  CHECK(After({meter, {.kind = Kind::kRemove, .bridge = "br0", .port = "1", .list = "meters"}})
+            .empty());
   const Edit mirror{.bridge = "br0",
                     .port = "m",
                     .list = "mirrors",

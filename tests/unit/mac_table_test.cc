@@ -22,6 +22,14 @@ size_t CountOn(const MacTable& table, uint32_t port_no) {
   return count;
 }
 
+TEST_CASE("MAC table: addresses are counted by port") {
+  bridge::MacTable table(1000, 100);
+  for (uint8_t i = 1; i <= 5; ++i) table.Learn(0, {{2, 0, 0, 0, 0, i}}, i < 4 ? 1 : 2, 0);
+  REQUIRE(table.AddStatic(0, {{2, 0, 0, 0, 0, 5}}, 1, 0));
+  REQUIRE(table.AddStatic(7, {{2, 0, 0, 0, 0, 9}}, 3, 0));
+  CHECK(table.CountByPort() == absl::flat_hash_map<uint32_t, size_t>{{1, 4}, {2, 1}, {3, 1}});
+}
+
 TEST_CASE("MAC table: the fullest port makes room, with what it has not seen for longest") {
   MacTable table(/*aging_ms=*/100'000, /*limit=*/10);
   for (uint32_t i = 0; i < 7; ++i) CHECK(table.Learn(0, Host(i), 1, 100 + i) == Outcome::kNew);

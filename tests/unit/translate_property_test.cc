@@ -67,7 +67,8 @@ class Lab {
                            .kernel = abilities,
                            .slow_path = slow_path,
                            .packet_ins = packet_ins,
-                           .recirculations = &recirculations_},
+                           .recirculations = &recirculations_,
+                           .meters = &made.parts.meters},
                           &translation);
     return translation;
   }
@@ -101,6 +102,7 @@ std::string TextOf(const Delivery& delivery) {
   wire.packet = testing::Canonical(OnTheWire(delivery.packet));
   if (wire.kind == Delivery::Kind::kUserspace && wire.max_length == 0) wire.max_length = 0xffff;
   std::string text = ToString(wire);
+  for (const uint32_t meter : wire.meters) text += " meter " + std::to_string(meter);
   if (!wire.userdata.empty()) text += " userdata " + base::ToHex(wire.userdata);
   return text;
 }
@@ -110,6 +112,7 @@ std::string TextOf(const Emission& emission) {
   delivery.packet = emission.packet;
   delivery.port = emission.to;
   delivery.max_length = emission.max_length;
+  delivery.meters = emission.meters;
   if (emission.kind == Emission::Kind::kUserspace) {
     const auto data = ReadUserData(emission.userdata);
     REQUIRE(data);
@@ -175,7 +178,8 @@ class Journey {
       model.Run(translation.actions.bytes(), packet);
     }
     CHECK(model.unknown.empty());
-    for (const Emission& emission : model.emissions) {
+    for (Emission& emission : model.emissions) {
+      emission.meters.insert(emission.meters.begin(), meters_.begin(), meters_.end());
       if (emission.kind == Emission::Kind::kRecirculation) {
         GoOn(emission);
       } else {
@@ -201,7 +205,9 @@ class Journey {
       counted = true;
       return;
     }
+    const std::vector<uint32_t> before = std::exchange(meters_, emission.meters);
     Go(translation, packet);
+    meters_ = before;
   }
 
   // The packet in bytes, on its way through agent and kernel.
@@ -223,6 +229,7 @@ class Journey {
 
   Lab& lab_;
   Random& random_;
+  std::vector<uint32_t> meters_;  // of the halves before this one
 };
 
 // Compares one packet's fate with the reference's, and counts.
@@ -323,8 +330,9 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
       }
     }
   }
-  for (const Verdict verdict : {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath,
-                                Verdict::kDropNoRule, Verdict::kDropRules, Verdict::kDropTooDeep}) {
+  for (const Verdict verdict :
+       {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath, Verdict::kDropNoRule,
+        Verdict::kDropRules, Verdict::kDropTooDeep, Verdict::kDropNoMeter}) {
     CAPTURE(ToString(verdict));
     CHECK(verdicts[ToString(verdict)] > 0);
   }

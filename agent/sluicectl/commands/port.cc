@@ -12,6 +12,7 @@ std::string Extras(const v1::Port& port) {
   std::string text;
   for (const v1::VlanPair& pair : port.vlan_map())
     absl::StrAppend(&text, " ", pair.wire(), "=", pair.vlan());
+  for (const std::string& storm : port.storm()) absl::StrAppend(&text, " ", storm);
   if (port.is_protected()) absl::StrAppend(&text, " protected");
   if (port.priority_tags() == "if-nonzero" || port.priority_tags() == "always")
     absl::StrAppend(&text, " priority-tags ", port.priority_tags());

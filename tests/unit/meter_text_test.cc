@@ -1,15 +1,14 @@
-#include "dpctl/meter_text.h"
+#include "netlink/ovs/meter_text.h"
 
 #include <vector>
 
 #include "netlink/attr/scanner.h"
 #include "tests/support/test.h"
 
-namespace sluice::dpctl {
+namespace sluice::ovs {
 namespace {
 
 TEST_CASE("a meter is read in the way of ovs-ofctl") {
-  using ovs::MeterBand;
   struct Case {
     const char* text;
     uint32_t id;
@@ -35,7 +34,7 @@ TEST_CASE("a meter is read in the way of ovs-ofctl") {
   };
   for (const Case& c : cases) {
     INFO(c.text);
-    const auto meter = ParseMeter(c.text);
+    const auto meter = ParseMeterText(c.text);
     REQUIRE_OK(meter);
     CHECK(meter->id == c.id);
     CHECK(meter->kbps == c.kbps);
@@ -68,7 +67,7 @@ TEST_CASE("an error in a meter is shown at its place") {
   };
   for (const Case& c : cases) {
     INFO(c.text);
-    const auto meter = ParseMeter(c.text);
+    const auto meter = ParseMeterText(c.text);
     REQUIRE_FALSE(meter.ok());
     INFO(meter.status().message());
     CHECK(attr::TextErrorOffset(meter.status()) == c.offset);
@@ -76,6 +75,11 @@ TEST_CASE("an error in a meter is shown at its place") {
 }
 
 TEST_CASE("numbers of meters are one or a range") {
+  const auto again = ParseMeterText("meter=3 kbps bands=type=drop rate=9 burst_size=2");
+  REQUIRE_OK(again);
+  CHECK(ToText(*again) == "meter=3 kbps burst stats bands=type=drop rate=9 burst_size=2");
+  CHECK(*ParseMeterText(ToText(*again)) == *again);
+  CHECK(ToText(*ParseMeterText("meter=1,pktps")) == "meter=1 pktps stats");
   const auto one = ParseMeterIds("meter=3");
   REQUIRE_OK(one);
   CHECK((one->first == 3 && one->last == 3));
@@ -89,4 +93,4 @@ TEST_CASE("numbers of meters are one or a range") {
 }
 
 }  // namespace
-}  // namespace sluice::dpctl
+}  // namespace sluice::ovs

@@ -1,4 +1,4 @@
-#include "dpctl/meter_text.h"
+#include "netlink/ovs/meter_text.h"
 
 #include <limits>
 #include <optional>
@@ -7,7 +7,7 @@
 #include "netlink/attr/scanner.h"
 #include "netlink/base/status.h"
 
-namespace sluice::dpctl {
+namespace sluice::ovs {
 namespace {
 
 constexpr uint32_t kMax32 = std::numeric_limits<uint32_t>::max();
@@ -17,7 +17,7 @@ class MeterParser {
  public:
   explicit MeterParser(std::string_view text) : scanner_(text) {}
 
-  absl::StatusOr<ovs::MeterConfig> Parse() {
+  absl::StatusOr<MeterConfig> Parse() {
     while (!scanner_.AtEnd() && Item())
       while (scanner_.Accept(',')) continue;
     if (!scanner_.failed()) Complete();
@@ -111,7 +111,7 @@ class MeterParser {
   }
 
   attr::Scanner scanner_;
-  ovs::MeterConfig config_;
+  MeterConfig config_;
   std::vector<Band> bands_;
   bool has_id_ = false, has_unit_ = false, has_burst_ = false, has_stats_ = false;
   bool has_bands_ = false;
@@ -119,11 +119,24 @@ class MeterParser {
 
 }  // namespace
 
-absl::StatusOr<ovs::MeterConfig> ParseMeter(std::string_view text) {
+absl::StatusOr<MeterConfig> ParseMeterText(std::string_view text) {
   return MeterParser(text).Parse();
 }
 
-absl::StatusOr<MeterIds> ParseMeterIds(std::string_view text) {
+std::string ToText(const MeterConfig& meter) {
+  bool burst = false;
+  for (const MeterBand& band : meter.bands) burst |= band.burst != band.rate;
+  std::string text =
+      absl::StrCat("meter=", meter.id, meter.kbps ? " kbps" : " pktps", burst ? " burst" : "",
+                   " stats", meter.bands.empty() ? "" : " bands=");
+  for (size_t i = 0; i < meter.bands.size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : " ", "type=drop rate=", meter.bands[i].rate);
+    if (burst) absl::StrAppend(&text, " burst_size=", meter.bands[i].burst);
+  }
+  return text;
+}
+
+absl::StatusOr<MeterIdRange> ParseMeterIds(std::string_view text) {
   attr::Scanner scanner(text);
   uint64_t first = 0, last = 0;
   if (scanner.AcceptWord("meter")) scanner.Expect('=');
@@ -135,7 +148,7 @@ absl::StatusOr<MeterIds> ParseMeterIds(std::string_view text) {
     if (!scanner.failed() && !scanner.AtEnd()) scanner.Fail("the end");
   }
   if (scanner.failed()) return scanner.status();
-  return MeterIds{static_cast<uint32_t>(first), static_cast<uint32_t>(last)};
+  return MeterIdRange{static_cast<uint32_t>(first), static_cast<uint32_t>(last)};
 }
 
-}  // namespace sluice::dpctl
+}  // namespace sluice::ovs

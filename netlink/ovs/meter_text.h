@@ -9,19 +9,23 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "netlink/ovs/meter.h"
 
-namespace sluice::dpctl {
+namespace sluice::ovs {
 
-absl::StatusOr<ovs::MeterConfig> ParseMeter(std::string_view text);
+absl::StatusOr<MeterConfig> ParseMeterText(std::string_view text);
 
-struct MeterIds {
+// Reads back to the same meter.
+std::string ToText(const MeterConfig& meter);
+
+struct MeterIdRange {
   uint32_t first = 0, last = 0;  // both of them too
 };
 // `meter=3`, `meter=3-7`, or the numbers alone.
-absl::StatusOr<MeterIds> ParseMeterIds(std::string_view text);
+absl::StatusOr<MeterIdRange> ParseMeterIds(std::string_view text);
 
-}  // namespace sluice::dpctl
+}  // namespace sluice::ovs
