@@ -53,8 +53,10 @@ void Walk::Normal(uint32_t max_length) {
   if (to.is_multicast() || floods) {
     out_->verdict = Verdict::kFlood;
     Note(Explain(Verdict::kFlood));
-    const bool broadcast = IsBroadcast(to);
-    return Flood(*in, *vlan, broadcast ? Storm::kBroadcast : Storm::kMulticast, max_length);
+    const Storm storm = IsBroadcast(to)     ? Storm::kBroadcast
+                        : to.is_multicast() ? Storm::kMulticast
+                                            : Storm::kUnknown;
+    return Flood(*in, *vlan, storm, max_length);
   }
   out_->macs = true;
   const std::optional<uint32_t> port_no = view_->macs.FindPort(*vlan, to);
