@@ -237,7 +237,9 @@ void Walk::DoDecMplsTtl(const Action& /*action*/) {
 // By the datapath, so that one megaflow does for every TTL; by ourselves where the TTL is known.
 void Walk::DoDecTtl(const Action& action) {
   if (!HoldsNow(Needs::kIp)) return Note("no IP packet");
-  if (view_->kernel.dec_ttl && !view_->slow_path && !now_.state.KnowsTtl()) {
+  // On a copy it would decide in the kernel whether the mirrors of what is sent have their copies.
+  const bool decides = nesting_ > 0 && !view_->ports.options().mirrors.empty();
+  if (view_->kernel.dec_ttl && !view_->slow_path && !decides && !now_.state.KnowsTtl()) {
     if (!CommitNow()) return;
     auto dec_ttl = out_->actions.Nest(OVS_ACTION_ATTR_DEC_TTL);
     auto ran_out = out_->actions.Nest(OVS_DEC_TTL_ATTR_ACTION);

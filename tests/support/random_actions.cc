@@ -280,6 +280,8 @@ std::string RandomActions::Resubmit(const Context& context) {
 std::string RandomActions::Conntrack(const Context& context) {
   const MatchBuilder* known = context.known;
   if (known != nullptr && !pipeline::Holds(Needs::kIp, known->value, known->mask)) return "";
+  const bool ethernet =
+      known == nullptr || pipeline::Holds(Needs::kEthernet, known->value, known->mask);
   std::string text = "ct(";
   const unsigned next = context.table + 1;
   if (options_.loops && Percent(3)) {
@@ -295,10 +297,12 @@ std::string RandomActions::Conntrack(const Context& context) {
     if (Has(kSetField) && Has(kMove) && Percent(60))
       absl::StrAppend(
           &text, "exec(",
-          Pick({"set_field:1->ct_mark", "set_field:0x8/0x18->ct_mark", "load:1->ct_mark[0]",
-                "set_field:0x80000000000000000000000000000000->ct_label", "move:reg0->ct_mark",
-                "load:3->ct_label[120..127],set_field:1->ct_mark", "move:eth_src->ct_label[0..47]",
-                "move:reg1[0..7]->ct_label[64..71]"}),
+          Pick(
+              {"set_field:1->ct_mark", "set_field:0x8/0x18->ct_mark", "load:1->ct_mark[0]",
+               "set_field:0x80000000000000000000000000000000->ct_label", "move:reg0->ct_mark",
+               "load:3->ct_label[120..127],set_field:1->ct_mark",
+               ethernet ? "move:eth_src->ct_label[0..47]" : "move:metadata[0..47]->ct_label[0..47]",
+               "move:reg1[0..7]->ct_label[64..71]"}),
           "),");
   }
   if (text.back() == ',') text.pop_back();
@@ -322,11 +326,16 @@ bool RandomActions::MaySet(const FieldRow& row, const MatchBuilder* known) const
 }
 
 const FieldRow* RandomActions::Destination(const Context& context) {
-  const MatchBuilder* known = context.known;
-  return RandomRow(&random_, [&](const FieldRow& row) {
+  MatchBuilder* known = context.known;
+  const FieldRow* chosen = RandomRow(&random_, [&](const FieldRow& row) {
     return MaySet(row, known) && (known == nullptr || pipeline::Holds(pipeline::SetNeeds(row),
                                                                       known->value, known->mask));
   });
+  // What lies behind depends on the type, which is another one from then on.
+  const bool type =
+      chosen != nullptr && (chosen->name == "icmp_type" || chosen->name == "icmpv6_type");
+  if (type && known != nullptr) known->mask.tp_src = {};
+  return chosen;
 }
 
 const FieldRow* RandomActions::Source(const Context& context) {
