@@ -32,6 +32,9 @@ class Traffic {
                        "        s.send(12 * b'\\x02' + kind + 86 * b'\\0')\n"
                        "    time.sleep(0.01)\n");
     Succeed("python3 /tmp/traffic.py >/dev/null 2>&1 & echo $! >/tmp/traffic.pid");
+    Succeed(
+        "timeout 60 sh -c 'until dpctl dump-flows dp0 | grep 0x88b5 | grep -q packets:[1-9]; do "
+        "sleep 0.1; done'");
   }
   ~Traffic() { Run("kill $(cat /tmp/traffic.pid)"); }
   Traffic(const Traffic&) = delete;
