@@ -172,50 +172,47 @@ v1::GetUpcallsResponse StatusBoard::Upcalls() {
   return ReportUpcalls(*handlers_, *bridges(), clock_->Now(), &client_);
 }
 
-absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge) {
-  v1::ListMacsResponse out;
+absl::Status StatusBoard::ForEachOf(const std::string& bridge,
+                                    absl::FunctionRef<void(const BridgePosting&)> visit) const {
   bool found = bridge.empty();
   for (const BridgePosting& posting : *bridges()) {
     if (!bridge.empty() && posting.name != bridge) continue;
     found = true;
-    AddMacs(*posting.bridge, clock_->Now(), posting.mac_limit, &out);
+    visit(posting);
   }
   if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ListMacsResponse> StatusBoard::Macs(const std::string& bridge) {
+  v1::ListMacsResponse out;
+  SLUICE_RETURN_IF_ERROR(ForEachOf(bridge, [&](const BridgePosting& posting) {
+    AddMacs(*posting.bridge, clock_->Now(), posting.mac_limit, &out);
+  }));
   return out;
 }
 
 absl::StatusOr<v1::ListMirrorsResponse> StatusBoard::Mirrors(const std::string& bridge) {
   v1::ListMirrorsResponse out;
-  bool found = bridge.empty();
-  for (const BridgePosting& posting : *bridges()) {
-    if (!bridge.empty() && posting.name != bridge) continue;
-    found = true;
-    AddMirrors(*posting.bridge, &out);
-  }
-  if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  SLUICE_RETURN_IF_ERROR(
+      ForEachOf(bridge, [&](const BridgePosting& posting) { AddMirrors(*posting.bridge, &out); }));
   return out;
 }
 
 absl::StatusOr<v1::ListMetersResponse> StatusBoard::Meters(const std::string& bridge) {
   v1::ListMetersResponse out;
-  bool found = bridge.empty();
   absl::MutexLock lock(&client_mutex_);
   ovs::Meters kernel(&client_);
-  for (const BridgePosting& posting : *bridges()) {
-    if (!bridge.empty() && posting.name != bridge) continue;
-    found = true;
+  SLUICE_RETURN_IF_ERROR(ForEachOf(bridge, [&](const BridgePosting& posting) {
     ReportMeters(posting.name, posting.dp_ifindex, posting.meters, &kernel, &out);
-  }
-  if (!found) return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  }));
   return out;
 }
 
 absl::StatusOr<v1::GetMasksResponse> StatusBoard::Masks(const std::string& bridge) {
   v1::GetMasksResponse out;
-  for (const BridgePosting& posting : *bridges())
-    if (bridge.empty() || posting.name == bridge) *out.add_masks() = MasksOf(*posting.bridge);
-  if (!bridge.empty() && out.masks().empty())
-    return absl::NotFoundError(absl::StrCat("there is no bridge \"", bridge, "\""));
+  SLUICE_RETURN_IF_ERROR(ForEachOf(
+      bridge, [&](const BridgePosting& posting) { *out.add_masks() = MasksOf(*posting.bridge); }));
   return out;
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/bridge.h"
 #include "agent/control/server.h"
@@ -90,6 +92,9 @@ class StatusBoard final : public control::Source {
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
   absl::StatusOr<std::shared_ptr<bridge::Bridge>> Find(const std::string& name) const;
+  // Visits the bridge of that name, or all of them for an empty one; kNotFound when there is none.
+  absl::Status ForEachOf(const std::string& bridge,
+                         absl::FunctionRef<void(const BridgePosting&)> visit) const;
   absl::Status WaitForRevalidation();
   void FillCounted(v1::GetStatusResponse* out);
   // The bridge of that name, or all of those with a datapath.

@@ -36,13 +36,17 @@ int SendEdit(Session* session, const EditOptions& options, const v1::Edit& edit)
   request.set_dry_run(options.dry_run);
   *request.add_edits() = edit;
   if (!TakeSettings(options.settings, request.mutable_edits(0))) return kUsage;
+  return SendEdits(session, request);
+}
+
+}  // namespace
+
+int SendEdits(Session* session, const v1::EditRequest& request) {
   v1::ApplyResponse response;
   if (!session->Ask(&v1::Sluice::Stub::Edit, request, &response)) return kRefused;
   session->Print(response, [&] { return ToText(response); });
   return 0;
 }
-
-}  // namespace
 
 void AddEdits(CLI::App* parent, const EditHelp& help, Session* session, Chosen* chosen) {
   const auto add = [=](const char* word, v1::Edit::Kind kind, const char* about,

@@ -24,6 +24,9 @@ struct EditHelp {
 // Adds the commands add, set and del to `parent`.
 void AddEdits(CLI::App* parent, const EditHelp& help, Session* session, Chosen* chosen);
 
+// Asks for the edits, prints what changed, and returns the exit status.
+int SendEdits(Session* session, const v1::EditRequest& request);
+
 // Differences and warnings of an answer.
 std::string ToText(const v1::ApplyResponse& response);
 

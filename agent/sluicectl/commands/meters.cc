@@ -52,13 +52,6 @@ int List(Session* session, const std::string& bridge) {
   return 0;
 }
 
-int Change(Session* session, const v1::EditRequest& request) {
-  v1::ApplyResponse response;
-  if (!session->Ask(&v1::Sluice::Stub::Edit, request, &response)) return kRefused;
-  session->Print(response, [&] { return ctl::ToText(response); });
-  return 0;
-}
-
 void AddChange(CLI::App* parent, const char* word, const char* about, v1::Edit::Kind kind,
                Session* session, Chosen* chosen) {
   struct Given {
@@ -83,7 +76,7 @@ void AddChange(CLI::App* parent, const char* word, const char* about, v1::Edit::
       edit->set_bridge(given->bridge);
       edit->set_list("meters");
       edit->set_port(absl::StrJoin(given->words, " "));
-      return Change(session, request);
+      return SendEdits(session, request);
     };
   });
 }
