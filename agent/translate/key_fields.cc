@@ -547,9 +547,15 @@ void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
   const bool erspan = key.tunnel.Has(OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS);
   TunnelFromFields(mask, erspan ? base::Load<uint32_t>(key.tunnel.erspan.data()) : 0,
                    /*mask=*/true, &tunnel);
-  tunnel.vxlan.present = key.tunnel.vxlan.present;
   tunnel.geneve_size = key.tunnel.geneve_size;
   tunnel.present = key.tunnel.present;
+  // Also where the key has none: then that is matched, and no bit of them, as the kernel does not
+  // clear what lies in their place.
+  const bool gbp = mask.tun_gbp_id.wire() != 0 || mask.tun_gbp_flags != 0;
+  tunnel.present = gbp ? tunnel.present | Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)
+                       : tunnel.present & ~Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+  tunnel.vxlan.present = gbp ? Bit(OVS_VXLAN_EXT_GBP) : 0;
+  if (!key.tunnel.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) tunnel.vxlan.gbp = 0;
   for (const TunnelFlag& flag : kTunnelFlags) {
     if (!IsPlainFlag(flag.attribute)) continue;
     const bool matched = (mask.tun_flags.host() & flag.bit) != 0;
@@ -559,6 +565,11 @@ void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
   // What is zero the kernel leaves out of its keys: it is matched all the same. Addresses of the
   // other family are not: they would lie in the same place.
   const bool ipv6 = IsIpv6(key.tunnel);
+  if (ipv6) {
+    tunnel.ipv4_src = tunnel.ipv4_dst = {};
+  } else {
+    tunnel.ipv6_src = tunnel.ipv6_dst = {};
+  }
   const auto match = [&tunnel](bool asked, uint16_t attribute) {
     if (asked) tunnel.present |= Bit(attribute);
   };
@@ -583,8 +594,9 @@ void TunnelBits(const ovs::TunnelKey& mask, const ovs::TunnelKey& key, Fields* b
     bits->tun_ipv6_src = bits->tun_ipv6_dst = {};
   }
   if (!key.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) {
-    bits->tun_gbp_id = {};
-    bits->tun_gbp_flags = 0;
+    const bool asked = mask.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+    bits->tun_gbp_id = Be16::FromHost(asked ? 0xffff : 0);
+    bits->tun_gbp_flags = asked ? 0xff : 0;
   }
 }
 
@@ -601,6 +613,12 @@ Fields FieldsOfKey(const FlowKey& key) {
   NetworkToFields(key, &fields);
   TransportToFields(key, &fields);
   return fields;
+}
+
+std::array<uint8_t, 12> ErspanOfFields(const Fields& fields) {
+  std::array<uint8_t, 12> erspan{};
+  ErspanFromFields(fields, fields.tun_erspan_ver, /*mask=*/false, &erspan);
+  return erspan;
 }
 
 FlowKey KeyOfFields(const Fields& fields, const FlowKey& rest) {

@@ -10,6 +10,8 @@
 //   ovs::EncodeFlowMask(upcall_key, mask, &writer);
 #pragma once
 
+#include <array>
+
 #include "agent/pipeline/fields.h"
 #include "netlink/ovs/flow_key.h"
 
@@ -34,6 +36,9 @@ ovs::FlowKey MaskOfFields(const Fields& bits, const ovs::FlowKey& key);
 // (that there is no tag, or no Ethernet header). Flows with the same bits have one mask in the
 // kernel, whatever their keys; and MaskOfFields() of them gives that mask again.
 Fields BitsOfMask(const ovs::FlowKey& mask, const ovs::FlowKey& key);
+
+// OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS as tun_erspan_* say it.
+std::array<uint8_t, 12> ErspanOfFields(const Fields& fields);
 
 // All bits that a packet like `key` has, but for what the kernel or the datapath's own actions put
 // beside it (priority, hash).

@@ -167,6 +167,17 @@ bool IsThere(const Table& table, const Row& row, const void* key, unsigned level
 bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const void* mask,
                    Writer* writer);
 
+// A set of which the mask says that it is not there: its attributes, without a bit.
+void EncodeNoBits(const Row& row, const void* mask, Writer* writer) {
+  static constexpr uint8_t kNone[sizeof(uint64_t)] = {};
+  const size_t start = writer->BeginNested(row.type);
+  for (const Row& inner : row.nested->rows)
+    if (inner.size <= sizeof(kNone) &&
+        IsPresent(*row.nested, At(mask, row.slot.offset), inner.type, 0))
+      writer->Put(inner.type, ByteView(kNone, inner.size));
+  writer->EndNested(start);
+}
+
 // The mask of a nested set; returns whether anything was written. `tag` is a row of a tag in front
 // of the next level that is matched, or null: then the inside must be there too, and not empty, as
 // the kernel does not see attributes whose bytes are all zero (flow_netlink.c,
@@ -195,7 +206,14 @@ bool EncodeMaskSet(const Table& table, unsigned level, const void* key, const vo
   for (const Row& row : table.rows) {
     const Slot::Where where = row.slot.where;
     const bool nested = where == Slot::Where::kStruct || where == Slot::Where::kLevel;
-    // A mask may say that something must not be there: a flag, or the type of an 802.3 frame.
+    // A mask may say that something must not be there: a flag, or the type of an 802.3 frame; or a
+    // set, of which it has no bit then.
+    if (where == Slot::Where::kStruct && !IsThere(table, row, key, level) &&
+        IsPresent(table, mask, row.type, level)) {
+      EncodeNoBits(row, mask, writer);
+      wrote = true;
+      continue;
+    }
     const bool asked = IsThere(table, row, key, level) ||
                        (!nested && row.kind != Kind::kArray && row.kind != Kind::kBytes &&
                         IsPresent(table, mask, row.type, level));

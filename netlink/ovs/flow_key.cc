@@ -29,6 +29,11 @@ bool AnySet(const std::array<uint8_t, kSize>& bytes) {
   return bits != 0;
 }
 
+// What of a tunnel is matched by being there or not.
+constexpr uint64_t kTunnelPresence =
+    uint64_t{1} << OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT | uint64_t{1} << OVS_TUNNEL_KEY_ATTR_CSUM |
+    uint64_t{1} << OVS_TUNNEL_KEY_ATTR_OAM | uint64_t{1} << OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS;
+
 // How much of a buffer is used matters as a whole, as soon as a bit of the buffer does.
 FlowKey WithWholeSizes(FlowKey mask) {
   const bool mpls = mask.mpls_size != 0 || mask.mpls != decltype(mask.mpls){};
@@ -42,7 +47,8 @@ FlowKey WithWholeSizes(FlowKey mask) {
 
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask) {
   const Words x = ToWords(a), y = ToWords(b), m = ToWords(WithWholeSizes(mask));
-  uint64_t difference = 0;
+  uint64_t difference =
+      (a.tunnel.present ^ b.tunnel.present) & mask.tunnel.present & kTunnelPresence;
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) difference |= (x[i] ^ y[i]) & m[i];
   return difference == 0;
@@ -56,12 +62,13 @@ FlowKey Masked(const FlowKey& key, const FlowKey& mask) {
   FlowKey masked = std::bit_cast<FlowKey>(x);
   masked.mpls_size = key.mpls_size;
   masked.tunnel.geneve_size = key.tunnel.geneve_size;
+  masked.tunnel.present &= mask.tunnel.present | ~kTunnelPresence;
   return masked;
 }
 
 bool IsWithin(const FlowKey& narrow, const FlowKey& wide) {
   const Words n = ToWords(WithWholeSizes(narrow)), w = ToWords(WithWholeSizes(wide));
-  uint64_t beyond = 0;
+  uint64_t beyond = narrow.tunnel.present & ~wide.tunnel.present & kTunnelPresence;
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) beyond |= n[i] & ~w[i];
   return beyond == 0;
