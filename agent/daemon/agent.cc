@@ -181,7 +181,7 @@ void Agent::RetainAccounts() {
     there.insert({dp_ifindex, OVSP_LOCAL});
     for (const port::PortStatus& port : bridge->ports().Status())
       if (port.state == port::PortState::kUp || port.state == port::PortState::kUnmanaged)
-        there.insert({dp_ifindex, port.port_no});
+        there.insert({dp_ifindex, port.device.empty() ? port.port_no : port.device_no});
   }
   handlers_->ledger().Retain([&](const upcall::PortId& id) { return there.contains(id); });
 }

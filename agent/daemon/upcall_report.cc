@@ -18,7 +18,8 @@ PortName NameOf(const upcall::PortId& id, std::span<const BridgePosting> bridges
     if (bridge.dp_ifindex != id.dp_ifindex) continue;
     if (id.port_no == OVSP_LOCAL) return {bridge.name, bridge.name};
     for (const port::PortStatus& port : bridge.ports)
-      if (port.port_no == id.port_no) return {bridge.name, port.spec.name};
+      if (port.device.empty() ? port.port_no == id.port_no : port.device_no == id.port_no)
+        return {bridge.name, port.device.empty() ? port.spec.name : port.device};
     return {bridge.name, ""};
   }
   return {};

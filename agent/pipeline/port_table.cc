@@ -1,13 +1,47 @@
 #include "agent/pipeline/port_table.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace sluice::pipeline {
+namespace {
+
+template <typename T>
+void AskFor(T* member) {
+  std::memset(static_cast<void*>(member), 0xff, sizeof(T));
+}
+
+// How much a tunnel's end says of its packets: more wins.
+bool AsksForRemote(const TunnelEnd& end) { return end.remote && !end.from_anybody; }
+
+int WeightOf(const TunnelEnd& end) {
+  return (end.in_key ? 4 : 0) + (AsksForRemote(end) ? 2 : 0) + (end.local.IsSet() ? 1 : 0);
+}
+
+bool Accepts(const TunnelEnd& end, const Fields& packet) {
+  if (end.in_key && *end.in_key != packet.tun_id.host()) return false;
+  const TunnelAddress from{packet.tun_src, packet.tun_ipv6_src};
+  const TunnelAddress to{packet.tun_dst, packet.tun_ipv6_dst};
+  return (!AsksForRemote(end) || *end.remote == from) && (!end.local.IsSet() || end.local == to);
+}
+
+void AskFor(const TunnelEnd& end, Fields* asked) {
+  if (end.in_key) AskFor(&asked->tun_id);
+  if (AsksForRemote(end)) AskFor(&asked->tun_src), AskFor(&asked->tun_ipv6_src);
+  if (end.local.IsSet()) AskFor(&asked->tun_dst), AskFor(&asked->tun_ipv6_dst);
+}
+
+}  // namespace
 
 bool BridgePort::Carries(uint16_t vlan) const {
   if (access_vlan) return *access_vlan == vlan;
   if (native_vlan == vlan) return true;
   return trunks.empty() || std::find(trunks.begin(), trunks.end(), vlan) != trunks.end();
+}
+
+bool BridgePort::RelaysTo(const BridgePort& other) const {
+  return !is_peer || !other.is_peer ||
+         std::find(relays_to.begin(), relays_to.end(), other.name) != relays_to.end();
 }
 
 std::optional<uint16_t> BridgePort::VlanOnWire(uint16_t id) const {
@@ -43,7 +77,16 @@ PortTable::PortTable(std::vector<BridgePort> ports, SwitchOptions options)
   for (size_t i = 0; i < ports_.size(); ++i) {
     index_[ports_[i].port_no] = i;
     numbers_[ports_[i].name] = ports_[i].port_no;
+    if (!ports_[i].tunnel) continue;
+    Tunnels& tunnels = tunnels_[ports_[i].tunnel->vport];
+    tunnels.ports.push_back(i);
+    tunnels.device = ports_[i].tunnel->device;
+    AskFor(*ports_[i].tunnel, &tunnels.asked);
   }
+  for (auto& [vport, tunnels] : tunnels_)
+    std::stable_sort(tunnels.ports.begin(), tunnels.ports.end(), [this](size_t a, size_t b) {
+      return WeightOf(*ports_[a].tunnel) > WeightOf(*ports_[b].tunnel);
+    });
   PlaceMirrors();
 }
 
@@ -76,7 +119,18 @@ bool PortTable::IsMirrorVlan(uint16_t vlan) const {
 
 std::string_view PortTable::NameOf(uint32_t port_no) const {
   const BridgePort* port = Find(port_no);
-  return port == nullptr ? std::string_view() : port->name;
+  if (port != nullptr) return port->name;
+  const auto device = tunnels_.find(port_no);
+  return device == tunnels_.end() ? std::string_view() : device->second.device;
+}
+
+const BridgePort* PortTable::FindTunnel(uint32_t vport, const Fields& packet, Fields* asked) const {
+  const auto found = tunnels_.find(vport);
+  if (found == tunnels_.end()) return nullptr;
+  AddMask(found->second.asked, asked);
+  for (const size_t i : found->second.ports)
+    if (Accepts(*ports_[i].tunnel, packet)) return &ports_[i];
+  return nullptr;
 }
 
 std::optional<uint32_t> PortTable::NumberOf(std::string_view name) const {

@@ -12,12 +12,17 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/pipeline/fields.h"
 #include "agent/pipeline/mirror.h"
+#include "agent/pipeline/tunnel.h"
 #include "netlink/attr/text.h"
 
 namespace sluice::pipeline {
 
 inline constexpr uint16_t kMaxVlan = 4094;
+
+// Numbers of ports that the datapath does not know begin here: it gives its own from 1 upwards.
+inline constexpr uint32_t kFirstTunnelPort = 0x8000;
 
 // Whether untagged packets leave with a tag that has no VLAN, but a priority (802.1p).
 enum class PriorityTags : uint8_t { kNever, kIfNonzero, kAlways };
@@ -48,6 +53,10 @@ struct BridgePort {
   PriorityTags priority_tags = PriorityTags::kNever;
   // `normal` sends nothing from one protected port to another.
   bool is_protected = false;
+  // Leads to a peer of an overlay: `normal` sends nothing from one peer to another, as each sends
+  // to all others itself, but for those of these names, to which we relay.
+  bool is_peer = false;
+  std::vector<std::string> relays_to{};
   // Whether it has a link: for groups that fail over, and floods.
   bool up = true;
   // Addresses that the bridge learns from it at most; 0: as many as the bridge has room for.
@@ -57,8 +66,12 @@ struct BridgePort {
   uint32_t mirrors_in = 0, mirrors_out = 0;
   // It is a mirror's: nothing else is sent there, and what comes in is dropped. Also set by it.
   bool is_mirror_output = false;
+  // A tunnel's end: the number of such a port is ours alone (kFirstTunnelPort and above).
+  std::optional<TunnelEnd> tunnel{};
 
   bool Carries(uint16_t vlan) const;
+  // Whether what comes from this peer may go to that one.
+  bool RelaysTo(const BridgePort& other) const;
   // The VLAN of a packet with this id on the wire, 0 for none; nullopt when it does not carry it.
   std::optional<uint16_t> VlanOnWire(uint16_t id) const;
   // The id that packets of the VLAN have on the wire; 0: they have no tag, or one of priority.
@@ -94,16 +107,28 @@ class PortTable final : public attr::PortNames {
   const BridgePort* MirrorOutput(const Mirror& mirror) const;
   // Whether copies of a mirror travel in it: then nothing is learned there.
   bool IsMirrorVlan(uint16_t vlan) const;
+  // Whether the datapath's port is a device of tunnels: then FindTunnel() says which port it is.
+  bool IsTunnelDevice(uint32_t vport) const { return tunnels_.contains(vport); }
+  // The port of a packet that came from such a device; nullptr when it is nobody's. What tells is
+  // added to `asked`.
+  const BridgePort* FindTunnel(uint32_t vport, const Fields& packet, Fields* asked) const;
   // By number, upwards: the order in which a flood goes out.
   const std::vector<BridgePort>& ports() const { return ports_; }
 
  private:
   void PlaceMirrors();
+  // The ports of a device, those first that say more of a packet; and what they say it of.
+  struct Tunnels {
+    std::vector<size_t> ports;
+    Fields asked;
+    std::string device;
+  };
 
   SwitchOptions options_;
   std::vector<BridgePort> ports_;
   absl::flat_hash_map<uint32_t, size_t> index_;
   absl::flat_hash_map<std::string, uint32_t> numbers_;
+  absl::flat_hash_map<uint32_t, Tunnels> tunnels_;
 };
 
 }  // namespace sluice::pipeline

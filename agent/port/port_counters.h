@@ -13,6 +13,10 @@ struct PortCounters {
   base::Counter& failures = Counters::Get("port_failed", "Times that a port became `failed`.");
   base::Counter& unmanaged = Counters::Get(
       "port_unmanaged", "Ports found in our datapaths that the configuration does not name.");
+  base::Counter& tunnels_made =
+      Counters::Get("tunnel_devices_made", "Devices made to carry tunnels.");
+  base::Counter& tunnels_removed =
+      Counters::Get("tunnel_devices_removed", "Devices removed that carried no tunnel any more.");
   base::Counter& datapaths_made = Counters::Get("datapath_created", "Datapaths created.");
   base::Counter& datapaths_lost = Counters::Get(
       "datapath_lost", "Times that a datapath of ours was deleted by others or could not be had.");

@@ -1,5 +1,7 @@
 #include "agent/port/port_kernel.h"
 
+#include <cerrno>
+
 #include "absl/memory/memory.h"
 #include "netlink/base/status.h"
 
@@ -9,7 +11,10 @@ absl::StatusOr<std::unique_ptr<NetlinkPortKernel>> NetlinkPortKernel::Open(
     const upcall::Dispatch* dispatch) {
   SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
   SLUICE_ASSIGN_OR_RETURN(route::Links links, route::Links::Open());
-  return absl::WrapUnique(new NetlinkPortKernel(dispatch, std::move(client), std::move(links)));
+  // The main loop has no time to wait: PortManager tries again.
+  SLUICE_ASSIGN_OR_RETURN(route::TunnelDevices tunnels, route::TunnelDevices::Open({.tries = 1}));
+  return absl::WrapUnique(
+      new NetlinkPortKernel(dispatch, std::move(client), std::move(links), std::move(tunnels)));
 }
 
 absl::StatusOr<ovs::Datapath> NetlinkPortKernel::GetDatapath(std::string_view name) {
@@ -57,5 +62,20 @@ absl::Status NetlinkPortKernel::DeletePort(int dp_ifindex, uint32_t port_no) {
 }
 
 absl::Status NetlinkPortKernel::SetLinkUp(int ifindex) { return links_.SetUp(ifindex, true); }
+
+absl::StatusOr<route::TunnelMade> NetlinkPortKernel::EnsureTunnel(const route::TunnelSpec& spec) {
+  return tunnels_.Ensure(spec);
+}
+
+absl::Status NetlinkPortKernel::RemoveTunnel(std::string_view device) {
+  const absl::StatusOr<route::TunnelDevice> there = tunnels_.Get(device);
+  if (base::ErrnoOf(there.status()) == ENODEV || absl::IsFailedPrecondition(there.status()))
+    return absl::OkStatus();
+  if (!there.ok()) return there.status();
+  const bool ours = there->collects_metadata && route::TunnelKindOfDevice(device) != nullptr;
+  if (!ours) return absl::OkStatus();
+  const absl::Status status = tunnels_.Delete(there->ifindex);
+  return base::ErrnoOf(status) == ENODEV ? absl::OkStatus() : status;
+}
 
 }  // namespace sluice::port

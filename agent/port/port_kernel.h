@@ -14,11 +14,12 @@
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/vport.h"
 #include "netlink/route/links.h"
+#include "netlink/route/tunnel_devices.h"
 #include "netlink/socket/client.h"
 
 namespace sluice::port {
 
-// Errors are those of ovs::Datapaths, ovs::Vports and route::Links.
+// Errors are those of ovs::Datapaths, ovs::Vports, route::Links and route::TunnelDevices.
 class PortKernel {
  public:
   virtual ~PortKernel() = default;
@@ -39,6 +40,10 @@ class PortKernel {
   virtual absl::Status DeletePort(int dp_ifindex, uint32_t port_no) = 0;
 
   virtual absl::Status SetLinkUp(int ifindex) = 0;
+  // The device, as it is there or made; does not wait for a UDP port that is still in use.
+  virtual absl::StatusOr<route::TunnelMade> EnsureTunnel(const route::TunnelSpec& spec) = 0;
+  // Only a device that could have been made by EnsureTunnel(); no error when there is none.
+  virtual absl::Status RemoveTunnel(std::string_view device) = 0;
 };
 
 class NetlinkPortKernel final : public PortKernel {
@@ -63,14 +68,21 @@ class NetlinkPortKernel final : public PortKernel {
                              std::span<const uint32_t> pids) override;
   absl::Status DeletePort(int dp_ifindex, uint32_t port_no) override;
   absl::Status SetLinkUp(int ifindex) override;
+  absl::StatusOr<route::TunnelMade> EnsureTunnel(const route::TunnelSpec& spec) override;
+  absl::Status RemoveTunnel(std::string_view device) override;
 
  private:
-  NetlinkPortKernel(const upcall::Dispatch* dispatch, socket::Client client, route::Links links)
-      : dispatch_(dispatch), client_(std::move(client)), links_(std::move(links)) {}
+  NetlinkPortKernel(const upcall::Dispatch* dispatch, socket::Client client, route::Links links,
+                    route::TunnelDevices tunnels)
+      : dispatch_(dispatch),
+        client_(std::move(client)),
+        links_(std::move(links)),
+        tunnels_(std::move(tunnels)) {}
 
   const upcall::Dispatch* const dispatch_;
   socket::Client client_;
   route::Links links_;
+  route::TunnelDevices tunnels_;
 };
 
 }  // namespace sluice::port

@@ -18,6 +18,8 @@ uint32_t TypeOf(const PortSpec& spec) {
   return spec.internal ? OVS_VPORT_TYPE_INTERNAL : OVS_VPORT_TYPE_NETDEV;
 }
 
+}  // namespace
+
 pipeline::BridgePort ToBridgePort(const PortSpec& spec, uint32_t port_no) {
   pipeline::BridgePort port = {.port_no = port_no,
                                .name = spec.name,
@@ -25,6 +27,8 @@ pipeline::BridgePort ToBridgePort(const PortSpec& spec, uint32_t port_no) {
                                .vlan_map = spec.vlan_map,
                                .priority_tags = spec.priority_tags,
                                .is_protected = spec.is_protected,
+                               .is_peer = spec.is_peer,
+                               .relays_to = spec.relays_to,
                                .mac_limit = spec.mac_limit};
   switch (spec.vlan_mode) {
     case VlanMode::kTunnel:
@@ -46,8 +50,6 @@ pipeline::BridgePort ToBridgePort(const PortSpec& spec, uint32_t port_no) {
   return port;
 }
 
-}  // namespace
-
 std::string_view ToString(PortState state) {
   constexpr std::string_view kNames[] = {"absent", "adding", "up", "failed", "unmanaged"};
   return kNames[static_cast<size_t>(state)];
@@ -61,7 +63,12 @@ PortManager::PortManager(std::string bridge, std::vector<PortSpec> wanted, PortK
 
 void PortManager::SetWanted(std::vector<PortSpec> wanted) {
   std::vector<Entry> entries;
-  for (PortSpec& spec : wanted) {
+  std::vector<route::TunnelSpec> devices;
+  TakeTunnels(&wanted, &devices);
+  for (const route::TunnelSpec& device : devices) wanted.push_back({.name = device.DeviceName()});
+  const size_t first_carrier = wanted.size() - devices.size();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    PortSpec& spec = wanted[i];
     Entry entry;
     const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
       return e.status.spec.name == spec.name && e.status.spec.internal == spec.internal;
@@ -73,6 +80,9 @@ void PortManager::SetWanted(std::vector<PortSpec> wanted) {
     dropped_.erase(spec.name);
     entry.status.spec = std::move(spec);
     entry.status.type = ovs::VportTypeName(TypeOf(entry.status.spec));
+    entry.carrier.reset();
+    entry.fits = false;
+    if (i >= first_carrier) entry.carrier = devices[i - first_carrier];
     entries.push_back(std::move(entry));
   }
   for (const Entry& gone : entries_)
@@ -94,6 +104,7 @@ void PortManager::Reconcile() {
   }
   if (reassert_) Reassert();
   DropUnwanted(vports);
+  CheckCarriers();
   FixPids(vports);
   AddMissing();
   Publish();
@@ -142,6 +153,7 @@ void PortManager::DropUnwanted(const std::vector<ovs::Vport>& vports) {
     if (MayRelease(vport)) {
       const absl::Status status = kernel_->DeletePort(dp_ifindex_, vport.port_no);
       if (status.ok() || base::ErrnoOf(status) == ENODEV) {
+        RemoveCarrier(vport.name);
         spdlog::info("{}: removed port {} ({}), which the configuration does not name", bridge_,
                      vport.name, vport.port_no);
         continue;
@@ -234,9 +246,10 @@ void PortManager::Publish() {
   std::vector<pipeline::BridgePort> ports;
   ports.push_back(ToBridgePort({.name = bridge_}, OVSP_LOCAL));
   for (const Entry& entry : entries_)
-    if (entry.status.state == PortState::kUp)
+    if (entry.status.state == PortState::kUp && !entry.carrier)
       ports.push_back(ToBridgePort(entry.status.spec, entry.status.port_no));
   for (pipeline::BridgePort& port : ports) port.up = HasLink(port.name);
+  AppendTunnels(&ports);
   if (published_ == ports) return;
   published_ = ports;
   sink_->OnPorts(std::move(ports));
@@ -245,9 +258,11 @@ void PortManager::Publish() {
 std::vector<PortStatus> PortManager::Status() const {
   std::vector<PortStatus> out;
   for (const Entry& entry : entries_) {
+    if (entry.carrier) continue;
     out.push_back(entry.status);
     out.back().has_link = HasLink(entry.status.spec.name);
   }
+  for (const Tunnel& tunnel : tunnels_) out.push_back(StatusOf(tunnel));
   out.insert(out.end(), unmanaged_.begin(), unmanaged_.end());
   return out;
 }

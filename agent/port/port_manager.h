@@ -14,6 +14,11 @@
 //   - anything else, which someone else added or whose removal would destroy a device, is left
 //     alone: it is listed as kUnmanaged, no packet is forwarded to it, and a warning says so.
 //
+// Ports of tunnels are the agent's alone. Each device that carries some of them is an entry like
+// any other port's, made when it is not there and removed with its last port; they are up when it
+// is, under numbers from pipeline::kFirstTunnelPort upwards, which stay as long as the port is
+// wanted.
+//
 // Used by the daemon's main loop alone. Never waits but for answers of the kernel.
 //
 //   PortManager manager("br0", specs, &kernel, &links, &sink, &clock);
@@ -40,10 +45,13 @@ std::string_view ToString(PortState state);
 struct PortStatus {
   PortSpec spec;
   PortState state = PortState::kAbsent;
-  std::string reason;    // why it is not kUp
+  std::string reason{};  // why it is not kUp
   uint32_t port_no = 0;  // of kUp and kUnmanaged
-  std::string type;      // "netdev", "internal", ...
+  std::string type{};    // "netdev", "internal", "vxlan", ...
   bool has_link = true;  // of kUp: its device is up and has a carrier
+  // Of tunnels: the device that carries it, and that one's number in the datapath.
+  std::string device{};
+  uint32_t device_no = 0;
   friend bool operator==(const PortStatus&, const PortStatus&) = default;
 };
 
@@ -57,6 +65,9 @@ class PortSink {
   // are sent to our handlers.
   virtual void OnDatapath(int dp_ifindex) = 0;
 };
+
+// The port of a bridge that a wanted one is, once it has a number.
+pipeline::BridgePort ToBridgePort(const PortSpec& spec, uint32_t port_no);
 
 class PortManager {
  public:
@@ -100,11 +111,32 @@ class PortManager {
  private:
   struct Entry {
     PortStatus status;
+    std::optional<route::TunnelSpec> carrier{};  // a device of tunnels
+    bool fits = false;  // of a carrier that is up: it has been looked at, and is as it should be
     bool conflict = false;  // the datapath has a port of that name and another type
     int tries = 0;          // that failed, with the device as it is
     std::optional<base::MonotonicMs> retry_at;
     std::optional<route::Link> device;  // as it was when the kernel refused it
   };
+
+  // A port of a tunnel.
+  struct Tunnel {
+    PortSpec spec;
+    uint32_t port_no = 0;
+    std::string device;
+  };
+
+  // port_manager_tunnels.cc
+  // Takes ports of tunnels out of `wanted`, and puts the devices in that carry them.
+  void TakeTunnels(std::vector<PortSpec>* wanted, std::vector<route::TunnelSpec>* devices);
+  const Entry* CarrierOf(const Tunnel& tunnel) const;
+  PortStatus StatusOf(const Tunnel& tunnel) const;
+  void AppendTunnels(std::vector<pipeline::BridgePort>* ports) const;
+  // The device is there when it returns true; else refused, and to be tried again.
+  bool MakeCarrier(Entry* entry);
+  void RemoveCarrier(const std::string& device);
+  // Takes devices of tunnels out of the datapath that are not as they should be.
+  void CheckCarriers();
 
   bool EnsureDatapath();
   void CannotAsk(const absl::Status& status);
@@ -132,6 +164,7 @@ class PortManager {
   const base::Clock* const clock_;
 
   std::vector<Entry> entries_;
+  std::vector<Tunnel> tunnels_;
   std::set<std::string> dropped_;  // by a reload: to be removed
   std::set<std::string> warned_;   // of which unmanaged ports
   std::vector<PortStatus> unmanaged_;

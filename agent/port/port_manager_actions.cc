@@ -131,7 +131,7 @@ void PortManager::AddMissing() {
   for (Entry& entry : entries_) {
     if (entry.status.state == PortState::kUp || entry.conflict) continue;
     const route::Link* link = links_->Find(entry.status.spec.name);
-    if (link == nullptr && !entry.status.spec.internal) {
+    if (link == nullptr && !entry.status.spec.internal && !entry.carrier) {
       entry.tries = 0;
       entry.retry_at.reset();
       SetState(&entry, PortState::kAbsent, "there is no such device");
@@ -156,6 +156,7 @@ bool PortManager::IsDue(const Entry& entry) const {
 
 void PortManager::Add(Entry* entry) {
   const PortSpec& spec = entry->status.spec;
+  if (entry->carrier && !MakeCarrier(entry)) return;
   ovs::VportConfig config;
   config.name = spec.name;
   config.type = spec.internal ? OVS_VPORT_TYPE_INTERNAL : OVS_VPORT_TYPE_NETDEV;
@@ -179,6 +180,7 @@ void PortManager::Refused(Entry* entry, const absl::Status& status) {
   const int error = base::ErrnoOf(status);
   // Of these only a change of the device, or of who has it, can make more.
   const bool final = error == EINVAL || error == EEXIST || error == EPERM || error == EOPNOTSUPP ||
+                     absl::IsUnimplemented(status) ||
                      (error == EBUSY && link != nullptr && link->master != 0);
   const bool failed = final || entry->tries + 1 >= kQuickTries;
   const base::MonotonicMs delay = failed ? kSlowRetryMs : kFirstRetryMs << entry->tries;
@@ -202,6 +204,9 @@ std::string PortManager::WhyRefused(const Entry& entry, const absl::Status& stat
 }
 
 absl::Status PortManager::Remove() {
+  for (const Entry& entry : entries_)
+    if (entry.carrier && entry.status.state == PortState::kUp)
+      RemoveCarrier(entry.status.spec.name);
   if (dp_ifindex_ == 0) return absl::OkStatus();
   const int ifindex = dp_ifindex_;
   dp_ifindex_ = 0;

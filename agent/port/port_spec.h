@@ -9,6 +9,7 @@
 
 #include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/port_table.h"
+#include "agent/port/tunnel_ports.h"
 
 namespace sluice::port {
 
@@ -32,6 +33,8 @@ struct StormLimit {
 struct PortSpec {
   std::string name;       // of the device, in the daemon's network namespace
   bool internal = false;  // the datapath makes the device, and its end takes it away
+  // A tunnel's end: the name is the port's alone, and the device is one for several ports.
+  std::optional<TunnelConfig> tunnel{};
 
   std::optional<uint16_t> vlan{};  // of an access port, or the native one of a trunk port
   std::vector<uint16_t> trunks{};  // of a trunk port, ascending; 0: untagged; none: all
@@ -39,6 +42,8 @@ struct PortSpec {
   pipeline::PriorityTags priority_tags = pipeline::PriorityTags::kNever;
   std::vector<pipeline::VlanPair> vlan_map{};
   bool is_protected = false;
+  bool is_peer = false;  // of an overlay
+  std::vector<std::string> relays_to{};
 
   // What `normal` floods from it at most, by pipeline::Storm.
   std::array<StormLimit, pipeline::kStorms> storm{};

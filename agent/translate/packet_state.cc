@@ -42,9 +42,11 @@ constexpr size_t kInnerBegin = pipeline::FieldWord(offsetof(Fields, nw_src));
 
 bool IsMpls(Be16 eth_type) { return eth_type.host() == 0x8847 || eth_type.host() == 0x8848; }
 
-// Whether the datapath's packet has no such thing.
+// Whether the datapath's packet has no such thing, or it is told in another way: tunnels are when
+// the packet goes into one (walk_tunnels.cc).
 constexpr bool IsOurs(size_t offset) {
   return offset < offsetof(Fields, pkt_mark) ||
+         (offset >= offsetof(Fields, tun_id) && offset < offsetof(Fields, eth_src)) ||
          (offset >= offsetof(Fields, actset_output) && offset < offsetof(Fields, ct_state));
 }
 

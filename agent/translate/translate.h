@@ -56,8 +56,11 @@ enum class Verdict : uint8_t {
   kDropReserved,       // link-local protocol (01:80:c2:00:00:0X): never forwarded
   kDropVlan,           // the port does not carry the packet's VLAN
   kDropProtected,      // from one protected port to another
+  kDropPeer,           // from one peer of an overlay to another
   kDropUnknownPort,    // the bridge has no such port
   kDropMirrorPort,     // the port that it came from is a mirror's
+  kDropUnknownTunnel,  // from a tunnel that is no port's
+  kDropNoRemote,       // into a tunnel, and nothing says whereto
   kDropNotEthernet,    // the packet has no Ethernet header
   kDropNoRule,         // no rule of table 0 matches
   kDropRules,          // rules matched, and none of them sends the packet anywhere
@@ -71,7 +74,7 @@ enum class Verdict : uint8_t {
   kDropUnknownRecirc,  // of a recirculation that nobody knows any more
   kDropNoMeter,        // rules name a meter that the kernel does not have
 };
-inline constexpr int kVerdicts = 22;
+inline constexpr int kVerdicts = 25;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);

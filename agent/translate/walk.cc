@@ -58,6 +58,7 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   now_.hides_conntrack = false;
   priority_is_frozen_ = false;
   resumed_ = nullptr;
+  now_.tunnel.clear();
   going_ = Going::kOn;
   depth_ = steps_ = nesting_ = 0;
   mirrored_ = 0;
@@ -68,7 +69,11 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   now_.state.Read(offsetof(Fields, packet_type), sizeof(Be32));
   ShowActionSet();
   out->ports = true;
-  if (const BridgePort* in = view.ports.Find(InPort()); in == nullptr) {
+  const bool is_ours = EnterFromTunnel();
+  const BridgePort* in = is_ours ? view.ports.Find(InPort()) : nullptr;
+  if (!is_ours) {
+    out->verdict = Verdict::kDropUnknownTunnel;
+  } else if (in == nullptr) {
     out->verdict = Verdict::kDropUnknownPort;
   } else if (in->is_mirror_output) {
     out->verdict = Verdict::kDropMirrorPort;
@@ -282,12 +287,18 @@ void Walk::OutputTo(uint32_t port, uint32_t max_length) {
 
 void Walk::SendToPort(uint32_t port_no, uint32_t max_length) {
   if (!CommitNow()) return;
+  const BridgePort* port = view_->ports.Find(port_no);
+  const bool wraps = port != nullptr && port->tunnel;
+  if (wraps && !SetTunnel(*port->tunnel)) {
+    if (out_->actions.empty()) out_->verdict = Verdict::kDropNoRemote;
+    return Note(Explain(Verdict::kDropNoRemote));
+  }
   if (max_length != 0) out_->actions.Truncate(max_length);
-  out_->actions.Output(port_no);
-  if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
+  out_->actions.Output(wraps ? port->tunnel->vport : port_no);
+  if (out_->verdict == Verdict::kDropRules || out_->verdict == Verdict::kDropNoRemote)
+    out_->verdict = Verdict::kForward;
   if (view_->ports.options().mirrors.empty()) return;
-  if (const BridgePort* port = view_->ports.Find(port_no))
-    TakeMirrors(*port, port->mirrors_out, max_length);
+  if (port != nullptr) TakeMirrors(*port, port->mirrors_out, max_length);
 }
 
 void Walk::SendToAll(uint32_t max_length) {

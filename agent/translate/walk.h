@@ -2,7 +2,8 @@
 //
 // walk.cc has the tables, the limits and the ways out; walk_actions.cc a function for each kind of
 // action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch;
-// walk_mirrors.cc the copies that mirrors take.
+// walk_mirrors.cc the copies that mirrors take; walk_tunnels.cc which port a packet from a tunnel
+// came by, and how one goes into a tunnel.
 #pragma once
 
 #include <optional>
@@ -49,6 +50,8 @@ class Walk {
     ActionSet set;
     // Connection tracking looked at the packet, and rules are not told what it found.
     bool hides_conntrack = false;
+    // The last set(tunnel()) that the datapath was told of: its payload.
+    absl::InlinedVector<uint8_t, 96> tunnel;
   };
   enum class Going : uint8_t {
     kOn,
@@ -149,6 +152,16 @@ class Walk {
   void PutMarkAndLabel(pipeline::ActionSpan exec);
   void PutHelper(const pipeline::ConntrackAction& ct);
 
+  // walk_tunnels.cc
+  // Makes in_port the port of a packet that came from a device of tunnels; false: it is nobody's.
+  bool EnterFromTunnel();
+  // Tells the datapath how the packet is wrapped; false when that is not known.
+  bool SetTunnel(const pipeline::TunnelEnd& end);
+  void FillTunnelAddresses(const pipeline::TunnelEnd& end, ovs::TunnelKey* key);
+  uint8_t TunnelByteFor(const pipeline::TunnelByte& byte, uint8_t Fields::*inner,
+                        uint8_t Fields::*field, uint8_t bits);
+  void FillErspan(const pipeline::ErspanEnd& end, ovs::TunnelKey* key);
+
   // walk_groups.cc
   void RunGroup(const pipeline::PipelineGroup& group);
   void RunBucket(const pipeline::PipelineGroup& group, size_t bucket);
@@ -196,8 +209,9 @@ class Walk {
   bool priority_is_frozen_ = false;  // or that it came with before it was recirculated
   Recirculations::Ref resumed_;      // null for a packet that has just come
   int depth_ = 0, steps_ = 0, nesting_ = 0;
-  uint32_t mirrored_ = 0;   // a bit for each mirror that has its copy
-  bool mirroring_ = false;  // such a copy is being sent: no mirror takes that
+  uint32_t mirrored_ = 0;    // a bit for each mirror that has its copy
+  bool mirroring_ = false;   // such a copy is being sent: no mirror takes that
+  base::ByteVector tunnel_;  // that is being encoded; its memory is used again
 };
 
 }  // namespace sluice::translate

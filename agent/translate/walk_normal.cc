@@ -69,6 +69,7 @@ void Walk::Normal(uint32_t max_length) {
   }
   if (out == in) return drop(Verdict::kDropSamePort);
   if (in->is_protected && out->is_protected) return drop(Verdict::kDropProtected);
+  if (!in->RelaysTo(*out)) return drop(Verdict::kDropPeer);
   out_->verdict = Verdict::kForward;
   SendInVlan(std::span(out, 1), *in, *vlan, max_length);
 }
@@ -142,7 +143,7 @@ void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, u
   Takers takers;
   for (const BridgePort& port : ports) {
     if (&port == &in || !port.up || port.is_mirror_output || !port.Carries(vlan)) continue;
-    if (in.is_protected && port.is_protected) continue;
+    if ((in.is_protected && port.is_protected) || !in.RelaysTo(port)) continue;
     takers.push_back({&port, TagFor(in, port, vlan, own)});
   }
   SendTo(takers, in, max_length);

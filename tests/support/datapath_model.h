@@ -269,6 +269,10 @@ class DatapathModel {
     };
     const attr::Attribute key = *attr::AttributeWalk(payload).begin();
     const ByteView value = key.payload;
+    if (key.type == OVS_KEY_ATTR_TUNNEL && !kMasked) {
+      SetTunnel(value, packet);
+      return true;
+    }
     const size_t half = value.size() / 2;
     bool any = false;
     for (const Part& part : kParts) {
@@ -283,6 +287,55 @@ class DatapathModel {
     }
     if (!any) unknown += "set " + std::to_string(key.type) + "; ";
     return any;
+  }
+
+  // The whole of what the packet will be wrapped in.
+  static void SetTunnel(ByteView payload, Fields* packet) {
+    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
+    auto* const bytes = reinterpret_cast<uint8_t*>(packet);
+    std::memset(bytes + kBegin, 0, kEnd - kBegin);
+    static constexpr Part kParts[] = {
+        {OVS_TUNNEL_KEY_ATTR_ID, 0, offsetof(Fields, tun_id), 8},
+        {OVS_TUNNEL_KEY_ATTR_IPV4_SRC, 0, offsetof(Fields, tun_src), 4},
+        {OVS_TUNNEL_KEY_ATTR_IPV4_DST, 0, offsetof(Fields, tun_dst), 4},
+        {OVS_TUNNEL_KEY_ATTR_IPV6_SRC, 0, offsetof(Fields, tun_ipv6_src), 16},
+        {OVS_TUNNEL_KEY_ATTR_IPV6_DST, 0, offsetof(Fields, tun_ipv6_dst), 16},
+        {OVS_TUNNEL_KEY_ATTR_TOS, 0, offsetof(Fields, tun_tos), 1},
+        {OVS_TUNNEL_KEY_ATTR_TTL, 0, offsetof(Fields, tun_ttl), 1},
+        {OVS_TUNNEL_KEY_ATTR_TP_SRC, 0, offsetof(Fields, tun_tp_src), 2},
+        {OVS_TUNNEL_KEY_ATTR_TP_DST, 0, offsetof(Fields, tun_tp_dst), 2},
+    };
+    int flags = 0;
+    for (const attr::Attribute& part : attr::AttributeWalk(payload)) {
+      for (const Part& row : kParts)
+        if (row.attribute == part.type) std::memcpy(bytes + row.to, part.payload.data(), row.size);
+      if (part.type == OVS_TUNNEL_KEY_ATTR_ID) flags |= pipeline::kTunnelKey;
+      if (part.type == OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT) flags |= pipeline::kTunnelDontFragment;
+      if (part.type == OVS_TUNNEL_KEY_ATTR_CSUM) flags |= pipeline::kTunnelChecksum;
+      if (part.type == OVS_TUNNEL_KEY_ATTR_OAM) flags |= pipeline::kTunnelOam;
+      if (part.type == OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS) {
+        flags |= pipeline::kTunnelGbp;
+        const auto gbp = Payload<uint32_t>(attr::Find(part.payload, OVS_VXLAN_EXT_GBP));
+        packet->tun_gbp_id = base::Be16::FromHost(static_cast<uint16_t>(gbp & 0xffff));
+        packet->tun_gbp_flags = static_cast<uint8_t>(gbp >> 16);
+      }
+      if (part.type == OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS) {
+        flags |= pipeline::kTunnelErspan;
+        SetErspan(part.payload, packet);
+      }
+    }
+    packet->tun_flags = base::Be16::FromHost(static_cast<uint16_t>(flags));
+  }
+
+  // struct erspan_metadata of <linux/erspan.h>.
+  static void SetErspan(ByteView payload, Fields* packet) {
+    packet->tun_erspan_ver = static_cast<uint8_t>(Payload<uint32_t>(payload));
+    if (packet->tun_erspan_ver == 1) {
+      packet->tun_erspan_idx = base::Load<base::Be32>(payload.data() + 4);
+    } else {
+      packet->tun_erspan_dir = payload[11] >> 3 & 1;
+      packet->tun_erspan_hwid = static_cast<uint8_t>((payload[10] & 3) << 4 | payload[11] >> 4);
+    }
   }
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows

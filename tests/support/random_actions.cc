@@ -95,6 +95,9 @@ std::string RandomActions::List(Context context, uint64_t length) {
     context.known = &known;
   }
   std::vector<std::string> actions;
+  if (options_.tunnel_ports && Has(kSetField) && Percent(25))
+    actions.emplace_back(Pick({"set_field:10.0.0.77->tun_dst", "set_field:fd00::77->tun_ipv6_dst",
+                               "set_tunnel:0x77", "set_field:7->tun_gbp_id"}));
   for (; length > 0; --length) actions.push_back(One(context));
   if (context.place != kList && Percent(80))  // without one, nothing else of a set matters
     actions.push_back(Has(kOutput) ? Output() : "");
@@ -218,6 +221,7 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
 std::string RandomActions::Output() {
   const uint64_t kind = Below(100);
   std::string port = absl::StrCat(1 + Below(4));
+  if (options_.tunnel_ports && Percent(40)) port = absl::StrCat(0x8000 + Below(6));
   bool reserved = true;
   if (kind < 60) {
     reserved = false;

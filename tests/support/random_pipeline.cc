@@ -31,8 +31,8 @@ class Maker {
   void Ports() {
     out_.parts.meters.meters = {{1, 11}, {2, 12}};
     std::vector<pipeline::BridgePort> ports = {{.port_no = 0},
-                                               {.port_no = 1},
-                                               {.port_no = 2},
+                                               {.port_no = 1, .name = "p1"},
+                                               {.port_no = 2, .name = "p2"},
                                                {.port_no = 3, .access_vlan = 10},
                                                {.port_no = 4, .trunks = {10, 20}}};
     pipeline::SwitchOptions options;
@@ -44,6 +44,8 @@ class Maker {
       if (random_.Percent(50)) out_.parts.meters.storms["p1"] = {21, 22, 23};
       if (random_.Percent(50)) out_.parts.meters.storms["p2"][0] = 24;
     }
+    if (options_.tunnel_ports)
+      for (const uint32_t vport : {6, 7, 7, 7, 8, 8}) ports.push_back(Tunnel(vport, ports.size()));
     out_.parts.ports = PortTable(std::move(ports), options);
   }
 
@@ -72,10 +74,46 @@ class Maker {
     }
   }
 
+  pipeline::TunnelByte TunnelByte() {
+    return {.from = static_cast<pipeline::TunnelByte::From>(random_.Below(3)),
+            .value = static_cast<uint8_t>(random_.Below(200))};
+  }
+
+  // An end with addresses and keys that random packets have.
+  pipeline::BridgePort Tunnel(uint32_t vport, size_t ports) {
+    Fields like;
+    while (like.tun_flags.host() == 0) like = RandomPacket(options_.packets, &random_);
+    pipeline::TunnelEnd end{.vport = vport, .tos = TunnelByte(), .ttl = TunnelByte()};
+    const bool ipv4 = like.tun_src != base::Ipv4();
+    if (random_.Percent(50)) end.remote = {{like.tun_src, like.tun_ipv6_src}};
+    if (end.remote && !end.remote->IsSet()) end.remote->v6.bytes[15] = 9;
+    if (random_.Percent(30)) end.local = {like.tun_dst, like.tun_ipv6_dst};
+    if (end.remote && (end.remote->v4 == base::Ipv4()) == ipv4) end.local = {};
+    end.local_from_field = random_.Percent(20);
+    end.from_anybody = random_.Percent(20);
+    if (random_.Percent(50)) end.in_key = like.tun_id.host();
+    if (random_.Percent(50)) end.out_key = random_.Below(9);
+    end.has_key = vport != 6 || random_.Percent(50);
+    end.dont_fragment = random_.Percent(50);
+    end.checksum = random_.Percent(50);
+    end.gbp = vport == 7 && random_.Percent(50);
+    end.oam = vport == 7 && random_.Percent(30);
+    if (vport == 8) {
+      end.erspan = pipeline::ErspanEnd{.version = static_cast<uint8_t>(random_.Below(3))};
+      end.erspan->index = end.erspan->version == 1 ? 7 : 0;
+      end.erspan->direction = end.erspan->version == 2 ? 1 : 0;
+      end.erspan->hardware_id = end.erspan->version == 2 ? 0x2a : 0;
+    }
+    const auto port_no = static_cast<uint32_t>(pipeline::kFirstTunnelPort + ports - 5);
+    return {.port_no = port_no, .tunnel = end};
+  }
+
   void Vary(pipeline::BridgePort* port) {
     const auto vlan = [this] { return kVlans[random_.Below(std::size(kVlans))]; };
     port->up = random_.Percent(90);
     port->is_protected = random_.Percent(30);
+    port->is_peer = random_.Percent(40);
+    if (random_.Percent(40)) port->relays_to = {"", absl::StrCat("p", random_.Below(5))};
     port->priority_tags = static_cast<pipeline::PriorityTags>(random_.Below(3));
     if (port->access_vlan) {
       port->is_tunnel = random_.Percent(40);
@@ -186,6 +224,13 @@ class Maker {
 RandomPipeline::RandomPipeline(uint64_t seed, const RandomPipelineOptions& wanted)
     : options(wanted) {
   Maker(this, seed).Run();
+}
+
+Fields RandomPipeline::Packet(Random* random) const {
+  Fields packet = RandomPacket(options.packets, random);
+  if (!options.tunnel_ports || packet.tun_flags.host() == 0) return packet;
+  packet.in_port = base::Be32::FromHost(static_cast<uint32_t>(6 + random->Below(3)));
+  return packet;
 }
 
 std::string RandomPipeline::Text() const {

@@ -47,6 +47,8 @@ struct RandomPipelineOptions {
   bool normal = true;
   // Ports with settings of every kind, instead of the plain ones below.
   bool switch_settings = false;
+  // Ports kFirstTunnelPort and above, on devices 6 (GRE), 7 (VXLAN) and 8 (ERSPAN).
+  bool tunnel_ports = false;
   // max_len for IN_PORT, ALL, FLOOD and NORMAL.
   bool cut_to_reserved = true;
   RandomPacketOptions packets{};
@@ -62,7 +64,7 @@ struct RandomPipeline {
   // addresses. Without `select`.
   ReferencePipeline::Parts parts;
 
-  Fields Packet(Random* random) const { return RandomPacket(options.packets, random); }
+  Fields Packet(Random* random) const;
   Fields Sibling(const Fields& packet, const Fields& mask, Random* random) const {
     return testing::Sibling(packet, mask, options.packets, random);
   }

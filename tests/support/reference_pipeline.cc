@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -253,6 +254,7 @@ class Walk {
         recirculations_(first.recirculations_ + 1) {}
 
   ReferenceResult Run() {
+    if (!ComesFromPort()) return {};
     const BridgePort* in = parts_.ports.Find(InPort());
     if (in != nullptr && IsMirrorsOwn(*in)) return {};
     if (in != nullptr) CopyToMirrors(*in, true, 0);
@@ -592,10 +594,19 @@ class Walk {
   void ToPort(uint32_t port, uint32_t max_length) {
     const BridgePort* to = parts_.ports.Find(port);
     if (to == nullptr || (IsMirrorsOwn(*to) && !copying_)) return;
+    Fields packet = state_.packet.OnTheWire();
+    if (to->tunnel) {
+      const Fields outer = OuterHeader(*to->tunnel);
+      if (outer.tun_dst == base::Ipv4() && outer.tun_ipv6_dst == base::Ipv6()) return;
+      CopyTunnel(outer, &packet);
+      port = to->tunnel->vport;
+    } else {
+      CopyTunnel(Fields(), &packet);
+    }
     result_.deliveries.push_back({.kind = Delivery::Kind::kPort,
                                   .port = port,
                                   .max_length = max_length,
-                                  .packet = state_.packet.OnTheWire(),
+                                  .packet = packet,
                                   .meters = state_.meters});
     CopyToMirrors(*to, false, max_length);
   }
@@ -656,14 +667,113 @@ class Walk {
     }
   }
 
+  // --- Tunnels ---
+
+  static void CopyTunnel(const Fields& from, Fields* to) {
+    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
+    std::memcpy(reinterpret_cast<char*>(to) + kBegin, reinterpret_cast<const char*>(&from) + kBegin,
+                kEnd - kBegin);
+  }
+
+  // Whether the packet belongs to a port; of those that share a device, the one that says most of
+  // it.
+  bool ComesFromPort() {
+    Fields& packet = state_.packet.rest;
+    const BridgePort* best = nullptr;
+    int most = -1;
+    bool device = false;
+    for (const BridgePort& port : parts_.ports.ports()) {
+      if (!port.tunnel || port.tunnel->vport != packet.in_port.host()) continue;
+      device = true;
+      const pipeline::TunnelEnd& end = *port.tunnel;
+      int weight = 0;
+      if (end.in_key) {
+        if (*end.in_key != packet.tun_id.host()) continue;
+        weight += 100;
+      }
+      if (end.remote && !end.from_anybody) {
+        if (end.remote->v4 != packet.tun_src || end.remote->v6 != packet.tun_ipv6_src) continue;
+        weight += 10;
+      }
+      if (end.local.IsSet()) {
+        if (end.local.v4 != packet.tun_dst || end.local.v6 != packet.tun_ipv6_dst) continue;
+        weight += 1;
+      }
+      if (weight > most) best = &port, most = weight;
+    }
+    if (!device) return parts_.ports.Find(packet.in_port.host()) != nullptr;
+    if (best != nullptr) packet.in_port = Be32::FromHost(best->port_no);
+    return best != nullptr;
+  }
+
+  // What a packet is wrapped in at this end, as tun_* fields; no destination: it cannot be.
+  Fields OuterHeader(const pipeline::TunnelEnd& end) const {
+    using From = pipeline::TunnelByte::From;
+    const Fields now = state_.packet.View();
+    Fields outer;
+    const bool ip = IsIpType(state_.packet.eth_type());
+    if (end.remote) {
+      outer.tun_dst = end.remote->v4;
+      outer.tun_ipv6_dst = end.remote->v6;
+    } else if (now.tun_dst != base::Ipv4()) {
+      outer.tun_dst = now.tun_dst;
+    } else {
+      outer.tun_ipv6_dst = now.tun_ipv6_dst;
+    }
+    if (outer.tun_dst != base::Ipv4()) {
+      outer.tun_src = end.local_from_field ? now.tun_src : end.local.v4;
+    } else {
+      outer.tun_ipv6_src = end.local_from_field ? now.tun_ipv6_src : end.local.v6;
+    }
+    int flags = 0;
+    if (end.has_key) {
+      flags |= pipeline::kTunnelKey;
+      outer.tun_id = end.out_key ? Be64::FromHost(*end.out_key) : now.tun_id;
+    }
+    const auto byte = [ip](const pipeline::TunnelByte& from, int inner, int field) {
+      const int value = from.from == From::kFixed   ? from.value
+                        : from.from == From::kField ? field
+                        : ip                        ? inner
+                                                    : 0;
+      return static_cast<uint8_t>(value);
+    };
+    outer.tun_tos = byte(end.tos, now.nw_tos & 0xfc, now.tun_tos);
+    outer.tun_ttl = byte(end.ttl, now.nw_ttl, now.tun_ttl);
+    if (outer.tun_ttl == 0) outer.tun_ttl = 64;
+    if (end.dont_fragment) flags |= pipeline::kTunnelDontFragment;
+    if (end.checksum) flags |= pipeline::kTunnelChecksum;
+    if (end.oam) flags |= now.tun_flags.host() & pipeline::kTunnelOam;
+    if (end.gbp && (now.tun_gbp_id.host() != 0 || now.tun_gbp_flags != 0)) {
+      flags |= pipeline::kTunnelGbp;
+      outer.tun_gbp_id = now.tun_gbp_id;
+      outer.tun_gbp_flags = now.tun_gbp_flags;
+    }
+    if (end.erspan) {
+      flags |= pipeline::kTunnelErspan;
+      const bool own = end.erspan->version != 0;
+      const int version = own ? end.erspan->version : now.tun_erspan_ver;
+      outer.tun_erspan_ver = version == 2 ? 2 : 1;
+      if (version == 2) {
+        outer.tun_erspan_dir = own ? end.erspan->direction : now.tun_erspan_dir;
+        outer.tun_erspan_hwid = own ? end.erspan->hardware_id : now.tun_erspan_hwid;
+      } else {
+        outer.tun_erspan_idx = own ? Be32::FromHost(end.erspan->index) : now.tun_erspan_idx;
+      }
+    }
+    outer.tun_flags = Be16::FromHost(static_cast<uint16_t>(flags));
+    return outer;
+  }
+
   void ToUserspace(PacketInReason reason, uint16_t controller, uint32_t max_length,
                    base::ByteView userdata) {
+    Fields packet = state_.packet.OnTheWire();
+    CopyTunnel(Fields(), &packet);
     result_.deliveries.push_back({.kind = Delivery::Kind::kUserspace,
                                   .max_length = max_length,
                                   .reason = reason,
                                   .controller = controller,
                                   .userdata = {userdata.begin(), userdata.end()},
-                                  .packet = state_.packet.OnTheWire(),
+                                  .packet = packet,
                                   .meters = state_.meters});
   }
 
@@ -742,6 +852,10 @@ class Walk {
   // Out of one port, with the tag that the port wants.
   void Bridge(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
     if ((in.is_protected && port.is_protected) || !port.up) return;
+    const auto& relays = in.relays_to;
+    if (in.is_peer && port.is_peer &&
+        std::find(relays.begin(), relays.end(), port.name) == relays.end())
+      return;
     Leave(in, port, vlan, max_length);
   }
 

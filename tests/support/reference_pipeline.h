@@ -43,6 +43,9 @@
 //   A copy goes on in the table, with registers, stack and action set; the packet itself goes on as
 //   one that was not tracked. Limits are of each half for itself, and what a half had begun is gone
 //   with it.
+// - Tunnels: of ports that share a device, a packet comes by the one that says most of it (key
+//   before remote before local address). tun_* fields of a delivery are what it is wrapped in, and
+//   zero where that is nothing. A packet without destination for its wrapping is not sent.
 // - resubmit with a reserved port looks it up by the low 16 bits of its number, as rules have it.
 #pragma once
 
@@ -68,7 +71,7 @@ using pipeline::Fields;
 struct Delivery {
   enum class Kind { kPort, kUserspace };
   Kind kind = Kind::kPort;
-  uint32_t port = 0;        // kPort
+  uint32_t port = 0;        // kPort: the datapath's number, also of a tunnel's device
   uint32_t max_length = 0;  // kPort: 0 for all of it; kUserspace: as the action says
   pipeline::PacketInReason reason = pipeline::PacketInReason::kAction;  // from here: kUserspace
   uint16_t controller = 0;

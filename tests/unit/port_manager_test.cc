@@ -70,6 +70,20 @@ class FakeKernel final : public PortKernel {
     brought_up.push_back(ifindex);
     return absl::OkStatus();
   }
+  absl::StatusOr<route::TunnelMade> EnsureTunnel(const route::TunnelSpec& spec) override {
+    if (tunnel_error != 0) return base::KernelError(tunnel_error, "tunnel device add");
+    const std::string name = spec.DeviceName();
+    const auto there = devices.find(name);
+    if (there != devices.end() && there->second != spec.gbp)
+      return absl::AlreadyExistsError("it is made with another gbp");
+    devices[name] = spec.gbp;
+    return route::TunnelMade{.device = {.ifindex = 50, .spec = spec},
+                             .made = there == devices.end()};
+  }
+  absl::Status RemoveTunnel(std::string_view device) override {
+    devices.erase(std::string(device));
+    return absl::OkStatus();
+  }
 
   ovs::Vport MakePort(uint32_t number, std::string name, uint32_t type) const {
     ovs::Vport vport;
@@ -91,6 +105,8 @@ class FakeKernel final : public PortKernel {
   int next_ifindex = 7;
   int applied = 0;
   int tries = 0;
+  int tunnel_error = 0;
+  std::map<std::string, bool> devices;  // of tunnels, and whether they have gbp
   std::vector<int> brought_up;
   std::map<uint32_t, ovs::Vport> ports;
 };
@@ -100,11 +116,13 @@ class Sink final : public PortSink {
   void OnPorts(std::vector<pipeline::BridgePort> now) override {
     names.clear();
     for (const pipeline::BridgePort& port : now) names.push_back(port.name);
+    ports = now;
     ++changes;
   }
   void OnDatapath(int dp_ifindex) override { ifindexes.push_back(dp_ifindex); }
 
   std::vector<std::string> names;
+  std::vector<pipeline::BridgePort> ports;
   std::vector<int> ifindexes;
   int changes = 0;
 };
@@ -383,6 +401,69 @@ TEST_CASE("a device that has the datapath's name is a problem that is told") {
   lab.manager.Reconcile();
   CHECK(lab.manager.datapath_problem() ==
         "there is a device of that name which is no datapath: rename either");
+}
+
+PortSpec TunnelPort(const std::string& name, uint64_t key, uint16_t udp_port = 0,
+                    bool gbp = false) {
+  PortSpec spec{.name = name};
+  spec.tunnel = TunnelConfig{.udp_port = udp_port, .gbp = gbp};
+  spec.tunnel->end.in_key = spec.tunnel->end.out_key = key;
+  return spec;
+}
+
+TEST_CASE("ports: tunnels of one type and UDP port share a device, and have numbers of their own") {
+  Lab lab({TunnelPort("t5", 5), TunnelPort("t6", 6), TunnelPort("u", 5, 4790)});
+  lab.manager.Reconcile();
+  CHECK(lab.kernel.devices.size() == 2);
+  CHECK(lab.kernel.ports.size() == 3);
+  CHECK(lab.sink.names == std::vector<std::string>{"br0", "t5", "t6", "u"});
+  const auto& ports = lab.sink.ports;
+  REQUIRE(ports.size() == 4);
+  CHECK(ports[1].port_no == pipeline::kFirstTunnelPort);
+  CHECK(ports[2].port_no == pipeline::kFirstTunnelPort + 1);
+  CHECK(ports[1].tunnel->vport == ports[2].tunnel->vport);
+  CHECK(ports[1].tunnel->vport != ports[3].tunnel->vport);
+  CHECK(ports[3].tunnel->device == "vxlan_sys_4790");
+  CHECK(lab.manager.Status().size() == 3);  // the devices are no ports of the bridge
+
+  lab.manager.SetWanted({TunnelPort("t6", 7), TunnelPort("t8", 8)});
+  lab.manager.Reconcile();
+  CHECK(lab.kernel.devices.size() == 1);  // 4790 carries nothing any more
+  REQUIRE(lab.sink.ports.size() == 3);
+  CHECK(lab.sink.ports[1].port_no == pipeline::kFirstTunnelPort + 1);  // it keeps its number
+  CHECK(lab.sink.ports[1].tunnel->in_key == 7);
+  CHECK(lab.sink.ports[2].port_no == pipeline::kFirstTunnelPort);
+}
+
+TEST_CASE("ports: a device of tunnels that is there is taken over, or made anew") {
+  Lab lab({TunnelPort("t", 5, 0, /*gbp=*/true)});
+  lab.kernel.devices["vxlan_sys_4789"] = false;
+  lab.Adopt({lab.kernel.MakePort(4, "vxlan_sys_4789", OVS_VPORT_TYPE_NETDEV)});
+  lab.manager.Reconcile();
+  CHECK(lab.State("t") == PortState::kUp);
+  CHECK(lab.kernel.devices.at("vxlan_sys_4789"));
+
+  Lab other({});
+  other.kernel.devices["vxlan_sys_4789"] = false;
+  other.Adopt({other.kernel.MakePort(4, "vxlan_sys_4789", OVS_VPORT_TYPE_NETDEV)});
+  other.manager.Reconcile();
+  CHECK(other.kernel.devices.empty());
+}
+
+TEST_CASE("ports: a UDP port that is still in use is asked for again, then failed") {
+  Lab lab({TunnelPort("t", 5)});
+  lab.kernel.tunnel_error = EADDRINUSE;
+  lab.manager.Reconcile();
+  CHECK(lab.State("t") == PortState::kAdding);
+  lab.kernel.tunnel_error = 0;
+  lab.Wait(50);
+  CHECK(lab.State("t") == PortState::kUp);
+
+  Lab never({TunnelPort("t", 5)});
+  never.kernel.tunnel_error = EADDRINUSE;
+  for (int i = 0; i < 10; ++i) never.Wait(1600);
+  CHECK(never.State("t") == PortState::kFailed);
+  CHECK(never.Reason("t").find("tunnel device add") != std::string::npos);
 }
 
 }  // namespace

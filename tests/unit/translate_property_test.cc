@@ -96,6 +96,12 @@ Fields OnTheWire(Fields fields) {
   return fields;
 }
 
+// The outer header, which only packets have that went into a tunnel.
+void ForgetTunnel(Fields* fields) {
+  constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
+  std::memset(reinterpret_cast<char*>(fields) + kBegin, 0, kEnd - kBegin);
+}
+
 // What left, of either kind, in a form that can be compared and shown.
 std::string TextOf(const Delivery& delivery) {
   Delivery wire = delivery;
@@ -108,12 +114,17 @@ std::string TextOf(const Delivery& delivery) {
   return text;
 }
 
+// Those of RandomPipelineOptions::tunnel_ports.
+bool IsTunnelDevice(uint32_t vport) { return vport >= 6 && vport <= 8; }
+
 std::string TextOf(const Emission& emission) {
   Delivery delivery;
   delivery.packet = emission.packet;
   delivery.port = emission.to;
   delivery.max_length = emission.max_length;
   delivery.meters = emission.meters;
+  const bool wrapped = emission.kind == Emission::Kind::kPort && IsTunnelDevice(emission.to);
+  if (!wrapped) ForgetTunnel(&delivery.packet);
   if (emission.kind == Emission::Kind::kUserspace) {
     const auto data = ReadUserData(emission.userdata);
     REQUIRE(data);
@@ -136,6 +147,13 @@ std::string Text(const std::vector<T>& sent) {
   std::string text;
   for (const std::string& line : lines) text.append(line).append("\n");
   return text;
+}
+
+// Whether the packet came from a port that there is, or from a device of tunnels.
+bool HasPort(const Lab& lab, const Fields& packet) {
+  const pipeline::PortTable& ports = lab.made.parts.ports;
+  return ports.Find(packet.in_port.host()) != nullptr ||
+         ports.IsTunnelDevice(packet.in_port.host());
 }
 
 bool IsCounted(Verdict verdict) { return verdict >= Verdict::kDropTooDeep; }
@@ -312,8 +330,11 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     const uint64_t exclude =
         tracks ? Kinds({ActionKind::kPopMpls})
                : Kinds({ActionKind::kPopMpls, ActionKind::kConntrack, ActionKind::kConntrackClear});
-    RandomPipeline made(seed,
-                        {.exclude = exclude, .field_hashes = false, .switch_settings = !tracks});
+    RandomPipeline made(seed, {.rules_per_table = seed % 7 == 0 ? 3U : 14U,
+                               .exclude = exclude,
+                               .field_hashes = false,
+                               .switch_settings = !tracks,
+                               .tunnel_ports = seed % 2 != 0});
     Random random(seed);
     if (tracks) TrackAll(&made, &random);
     Lab lab(std::move(made));
@@ -322,7 +343,7 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     const ReferencePipeline reference(lab.made.parts);
     for (int i = 0; i < 60; ++i) {
       Fields packet = lab.made.Packet(&random);
-      if (lab.made.parts.ports.Find(packet.in_port.host()) == nullptr) continue;
+      if (!HasPort(lab, packet)) continue;
       CAPTURE(seed, i);
       const Translation translation = lab.Translate(packet);
       ++verdicts[ToString(translation.verdict)];
@@ -339,8 +360,9 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     }
   }
   for (const Verdict verdict :
-       {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath, Verdict::kDropNoRule,
-        Verdict::kDropRules, Verdict::kDropTooDeep, Verdict::kDropNoMeter}) {
+       {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath, Verdict::kDropUnknownTunnel,
+        Verdict::kDropNoRemote, Verdict::kDropNoRule, Verdict::kDropRules, Verdict::kDropTooDeep,
+        Verdict::kDropNoMeter}) {
     CAPTURE(ToString(verdict));
     CHECK(verdicts[ToString(verdict)] > 0);
   }
@@ -431,6 +453,8 @@ const std::vector<const char*> SlowRules::kAny = {
     "pop_queue",
     "enqueue:2:5",
     "set_field:9->pkt_mark",
+    "output:32769",
+    "set_field:10.0.0.77->tun_dst",
     "move:pkt_mark[0..7]->pkt_mark[8..15]",
 };
 
@@ -438,7 +462,7 @@ TEST_CASE("translation: what the kernel cannot set, the agent sets in the packet
   int slow_flows = 0, siblings = 0;
   Comparison comparison;
   for (uint64_t seed = 1; seed <= 120; ++seed) {
-    RandomPipeline made(seed, {});
+    RandomPipeline made(seed, {.tunnel_ports = seed % 2 != 0});
     Random random(seed);
     made.parts.rules = SlowRules(&random).Make();
     Lab lab(std::move(made));
@@ -446,7 +470,7 @@ TEST_CASE("translation: what the kernel cannot set, the agent sets in the packet
     const ReferencePipeline reference(lab.made.parts);
     for (int i = 0; i < 120; ++i) {
       const Fields packet = lab.made.Packet(&random);
-      if (lab.made.parts.ports.Find(packet.in_port.host()) == nullptr) continue;
+      if (!HasPort(lab, packet)) continue;
       const Translation translation = lab.Translate(packet);
       if (translation.verdict != Verdict::kSlowPath) continue;
       CAPTURE(seed, i, ActionsText(lab.Translate(packet, true)));
@@ -494,7 +518,7 @@ TEST_CASE("translation: masks that a full budget narrowed are sound, and few") {
   int siblings = 0;
   std::array<uint64_t, pipeline::kMaskFits> fits{};
   for (uint64_t seed = 2000; seed < 2060; ++seed) {
-    Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls})});
+    Lab lab(seed, {.exclude = Kinds({ActionKind::kPopMpls}), .tunnel_ports = seed % 2 != 0});
     pipeline::MaskBudget budget({.masks = seed % 16, .exact = seed % 16 == 15});
     std::vector<pipeline::MaskUse> flows;
     Random random(seed);

@@ -1,0 +1,130 @@
+// The part of PortManager that knows of tunnels: which devices carry them, and what becomes of
+// their ports.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/port/port_counters.h"
+#include "agent/port/port_manager.h"
+#include "netlink/base/status.h"
+
+namespace sluice::port {
+namespace {
+
+// The lowest number that no port of `taken` has.
+template <typename Tunnels>
+uint32_t FreeNumber(const Tunnels& taken) {
+  uint32_t number = pipeline::kFirstTunnelPort;
+  while (
+      std::any_of(taken.begin(), taken.end(), [&](const auto& t) { return t.port_no == number; }))
+    ++number;
+  return number;
+}
+
+}  // namespace
+
+void PortManager::TakeTunnels(std::vector<PortSpec>* wanted,
+                              std::vector<route::TunnelSpec>* devices) {
+  const std::vector<Tunnel> before = std::exchange(tunnels_, {});
+  for (const PortSpec& spec : *wanted) {
+    if (!spec.tunnel) continue;
+    const route::TunnelSpec device = DeviceOf(*spec.tunnel);
+    const std::string name = device.DeviceName();
+    if (std::none_of(devices->begin(), devices->end(),
+                     [&](const route::TunnelSpec& other) { return other.DeviceName() == name; }))
+      devices->push_back(device);
+    const auto known = std::find_if(before.begin(), before.end(),
+                                    [&](const Tunnel& t) { return t.spec.name == spec.name; });
+    const uint32_t number = known == before.end() ? 0 : known->port_no;
+    tunnels_.push_back({.spec = spec, .port_no = number, .device = name});
+  }
+  std::erase_if(*wanted, [](const PortSpec& spec) { return spec.tunnel.has_value(); });
+  // Numbers of those that stay are theirs, whatever comes before them now.
+  for (Tunnel& tunnel : tunnels_)
+    if (tunnel.port_no == 0) tunnel.port_no = FreeNumber(tunnels_);
+}
+
+const PortManager::Entry* PortManager::CarrierOf(const Tunnel& tunnel) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.carrier && entry.status.spec.name == tunnel.device;
+  });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+PortStatus PortManager::StatusOf(const Tunnel& tunnel) const {
+  PortStatus status{.spec = tunnel.spec,
+                    .port_no = tunnel.port_no,
+                    .type = std::string(route::InfoOf(tunnel.spec.tunnel->kind).name),
+                    .device = tunnel.device};
+  const Entry* carrier = CarrierOf(tunnel);
+  if (carrier == nullptr) return status;
+  status.state = carrier->status.state;
+  status.reason = carrier->status.reason;
+  status.device_no = carrier->status.port_no;
+  status.has_link = HasLink(tunnel.device);
+  return status;
+}
+
+void PortManager::AppendTunnels(std::vector<pipeline::BridgePort>* ports) const {
+  for (const Tunnel& tunnel : tunnels_) {
+    const PortStatus status = StatusOf(tunnel);
+    if (status.state != PortState::kUp) continue;
+    pipeline::BridgePort port = ToBridgePort(tunnel.spec, tunnel.port_no);
+    port.up = status.has_link;
+    port.tunnel = tunnel.spec.tunnel->end;
+    port.tunnel->vport = status.device_no;
+    port.tunnel->device = tunnel.device;
+    ports->push_back(std::move(port));
+  }
+}
+
+bool PortManager::MakeCarrier(Entry* entry) {
+  const absl::StatusOr<route::TunnelMade> made = kernel_->EnsureTunnel(*entry->carrier);
+  if (!made.ok()) {
+    Refused(entry, made.status());
+    return false;
+  }
+  if (made->made) {
+    Count().tunnels_made.Add();
+    spdlog::info("{}: made device {} for tunnels", bridge_, entry->status.spec.name);
+  }
+  return true;
+}
+
+// One that was there already, or whose settings a reload changed.
+void PortManager::CheckCarriers() {
+  for (Entry& entry : entries_) {
+    if (!entry.carrier || entry.status.state != PortState::kUp || entry.fits) continue;
+    const absl::StatusOr<route::TunnelMade> there = kernel_->EnsureTunnel(*entry.carrier);
+    if (there.ok()) {
+      entry.fits = true;
+      continue;
+    }
+    if (!absl::IsAlreadyExists(there.status())) {
+      spdlog::warn("{}: cannot look at device {}: {}", bridge_, entry.status.spec.name,
+                   base::FromAbsl(there.status().message()));
+      WakeAt(clock_->Now() + kDatapathRetryMs);
+      continue;
+    }
+    spdlog::info("{}: making device {} anew: {}", bridge_, entry.status.spec.name,
+                 base::FromAbsl(there.status().message()));
+    (void)kernel_->DeletePort(dp_ifindex_, entry.status.port_no);  // goes with the device else
+    RemoveCarrier(entry.status.spec.name);
+    SetState(&entry, PortState::kAbsent, "its device is being made anew");
+  }
+}
+
+// A device that this program, or one like it, made for tunnels.
+void PortManager::RemoveCarrier(const std::string& device) {
+  if (route::TunnelKindOfDevice(device) == nullptr) return;
+  const absl::Status status = kernel_->RemoveTunnel(device);
+  if (status.ok()) {
+    Count().tunnels_removed.Add();
+    return;
+  }
+  spdlog::warn("{}: cannot remove device {}, which carries no tunnel any more: {}", bridge_, device,
+               base::FromAbsl(status.message()));
+}
+
+}  // namespace sluice::port
