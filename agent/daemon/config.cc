@@ -8,6 +8,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "agent/daemon/overlay_config.h"
+#include "agent/daemon/tunnel_config.h"
 #include "agent/daemon/yaml_reader.h"
 #include "netlink/base/status.h"
 #include "netlink/ovs/meter_text.h"
@@ -80,6 +82,7 @@ class ConfigReader {
   std::string TakeName(const YamlValue& value);
 
   Config config_;
+  TunnelRegister tunnels_;
   absl::flat_hash_map<std::string, std::string> paths_;  // where in the file a name was given
 };
 
@@ -154,6 +157,8 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
   // Checked when all ports are known.
   std::vector<std::pair<bridge::StaticMac, YamlValue>> fdb;
   std::vector<std::pair<pipeline::Mirror, YamlValue>> mirrors;
+  std::vector<std::pair<size_t, YamlValue>> tunnels;
+  std::vector<std::pair<port::PortSpec, YamlValue>> peers;  // ports like others, behind those
   value.ReadMap({
       {"name", [&](const YamlValue& v) { bridge.name = TakeName(v); }, true},
       {"mac_aging",
@@ -186,12 +191,26 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
       {"rules", [&](const YamlValue& v) { bridge.rules = TakePath(v); }},
       {"groups", [&](const YamlValue& v) { bridge.groups = TakePath(v); }},
       {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
+      {"overlay",
+       [&](const YamlValue& v) {
+         for (OverlayPeer& peer : ReadOverlay(v)) {
+           peer.port.name = TakeName(peer.name);
+           peers.emplace_back(std::move(peer.port), peer.place);
+         }
+       }},
       {"ports",
        [&](const YamlValue& v) {
-         v.ReadList(kMaxPorts,
-                    [&](size_t, const YamlValue& item) { bridge.ports.push_back(ReadPort(item)); });
+         v.ReadList(kMaxPorts, [&](size_t, const YamlValue& item) {
+           bridge.ports.push_back(ReadPort(item));
+           if (bridge.ports.back().tunnel) tunnels.emplace_back(bridge.ports.size() - 1, item);
+         });
        }},
   });
+  for (auto& [port, place] : peers) {
+    tunnels.emplace_back(bridge.ports.size(), place);
+    bridge.ports.push_back(std::move(port));
+  }
+  for (const auto& [i, place] : tunnels) tunnels_.Take(bridge.name, bridge.ports[i], place);
   for (auto& [entry, place] : fdb) TakeStaticMac(std::move(entry), place, &bridge);
   for (auto& [mirror, place] : mirrors) TakeMirror(std::move(mirror), place, &bridge);
   if (bridge.rules.empty() && !bridge.groups.empty())
@@ -335,6 +354,7 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
     port.name = TakeName(value);
     return port;
   }
+  bool typed = false;
   value.ReadMap({
       {"name", [&](const YamlValue& v) { port.name = TakeName(v); }, true},
       {"vlan",
@@ -374,9 +394,12 @@ port::PortSpec ConfigReader::ReadPort(const YamlValue& value) {
       {"type",
        [&](const YamlValue& v) {
          port.internal = v.OneOf({"netdev", "internal"}) == size_t{1};
+         typed = true;
        }},
+      {"tunnel", [&](const YamlValue& v) { port.tunnel = ReadTunnel(v); }},
   });
   CheckVlans(port, value);
+  if (port.tunnel && typed) value.Fail("has both tunnel and type: a tunnel's type is in tunnel");
   return port;
 }
 

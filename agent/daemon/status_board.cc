@@ -31,6 +31,32 @@ std::string ModeOf(const port::PortSpec& spec) {
   return spec.vlan ? "access" : "trunk";
 }
 
+void FillTunnel(const port::PortStatus& port, v1::Tunnel* out) {
+  const port::TunnelConfig& tunnel = *port.spec.tunnel;
+  out->set_device(port.device);
+  out->set_device_number(port.device_no);
+  out->set_remote(port::RemoteText(tunnel));
+  out->set_local(port::LocalText(tunnel));
+  out->set_key(port::KeyText(tunnel));
+  out->set_tos(port::ByteText(tunnel.end.tos));
+  out->set_ttl(port::ByteText(tunnel.end.ttl));
+  out->set_dont_fragment(tunnel.end.dont_fragment);
+  out->set_checksum(tunnel.end.checksum);
+  out->set_udp_port(port::DeviceOf(tunnel).dst_port);
+  out->set_gbp(tunnel.gbp);
+  out->set_gpe(tunnel.gpe);
+}
+
+void FillPeer(const port::PortStatus& port, v1::Peer* out) {
+  const bool up = port.state == port::PortState::kUp && port.has_link;
+  out->set_state(up ? "up" : "down");
+  if (!up) {
+    out->set_reason(port.reason.empty() ? absl::StrCat("device ", port.device, " has no link")
+                                        : port.reason);
+  }
+  for (const std::string& peer : port.spec.relays_to) out->add_relays_to(peer);
+}
+
 void FillPort(const port::PortStatus& port, v1::Port* out) {
   out->set_name(port.spec.name);
   out->set_number(port.port_no);
@@ -55,6 +81,8 @@ void FillPort(const port::PortStatus& port, v1::Port* out) {
       out->add_storm(absl::StrCat(base::ToAbsl(pipeline::kStormNames[storm]), " ", limit.rate,
                                   limit.kbps ? "kbps" : "pps"));
   }
+  if (port.spec.tunnel) FillTunnel(port, out->mutable_tunnel());
+  if (port.spec.is_peer) FillPeer(port, out->mutable_peer());
 }
 
 }  // namespace

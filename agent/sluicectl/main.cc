@@ -18,6 +18,7 @@ Examples:
   sluicectl counters --all     every counter, also those that are 0
   sluicectl upcalls show       missed packets: of handlers and ports, and what was lost
   sluicectl port add br0 v4 vlan=10
+  sluicectl peers              peers of overlays: reachable, or why not
   sluicectl apply -f sluiced.yaml --dry-run
   sluicectl fdb br0 --json     the addresses that br0 knows, for programs
   sluicectl fdb br0 add web 10 0a:1b:2c:3d:4e:5f
@@ -42,8 +43,9 @@ differ, 2 for trouble.
 
 // In the order of --help.
 constexpr AddCommand kCommands[] = {AddStatus, AddCounters,  AddUpcalls,   AddBridge,  AddPort,
-                                    AddApply,  AddConfig,    AddFdb,       AddMirrors, AddMeters,
-                                    AddRules,  AddGroups,    AddMasks,     AddFlows,   AddExplain,
+                                    AddPeers,  AddApply,     AddConfig,    AddFdb,     AddMirrors,
+                                    AddMeters, AddRules,     AddGroups,    AddMasks,   AddFlows,
+                                    AddExplain,
                                     AddTrace,  AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {

@@ -247,5 +247,136 @@ TEST_CASE("a configuration file that cannot be read has its errno") {
   CHECK_FALSE(ReadConfigFile("/").ok());
 }
 
+TEST_CASE("config: an overlay's peers are ports") {
+  const auto config = ParseConfig(R"(
+bridges:
+  - name: br0
+    overlay:
+      vni: 7
+      local: 192.0.2.9
+      peers: [{name: b, address: 192.0.2.2}, {name: c, address: 192.0.2.3}, {name: d, address: 192.0.2.4}]
+      relay: [[b, c]]
+    ports: [v1]
+  - name: br1
+    overlay: {type: geneve, identify: vni, id: 1, peers: [{name: e, address: "2001:db8::2", id: 2}]}
+)",
+                                  "f");
+  REQUIRE_OK(config);
+  const std::vector<port::PortSpec>& ports = config->bridges[0].ports;
+  REQUIRE(ports.size() == 4);
+  CHECK(ports[1].name == "b");
+  CHECK(ports[1].is_peer);
+  CHECK(ports[1].relays_to == std::vector<std::string>{"c"});
+  CHECK(ports[2].relays_to == std::vector<std::string>{"b"});
+  CHECK(ports[3].relays_to.empty());
+  CHECK(port::KeyText(*ports[1].tunnel) == "7");
+  CHECK(port::LocalText(*ports[1].tunnel) == "192.0.2.9");
+  const port::TunnelConfig& e = *config->bridges[1].ports[0].tunnel;
+  CHECK(port::KeyText(e) == "in 4098, out 8193");
+  CHECK(e.end.from_anybody);
+  CHECK(e.end.checksum);
+}
+
+TEST_CASE("config: what overlays cannot be") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{vni: 3}", "\"peers\" is missing"},
+      {"{peers: [{name: b}]}", "\"address\" is missing"},
+      {"{peers: [{name: br0, address: 192.0.2.1}]}", "is taken by"},
+      {"{peers: [{name: b, address: x}]}", "address of one host"},
+      {"{peers: [{name: b, address: 192.0.2.1}], relay: [[b, c]]}", "\"c\", which is no peer"},
+      {"{peers: [{name: b, address: 192.0.2.1}], relay: [[b, b]]}", "names of two peers"},
+      {"{peers: [{name: b, address: 192.0.2.1, id: 3}]}", "only identify: vni"},
+      {"{identify: vni, peers: [{name: b, address: 192.0.2.1, id: 3}]}", "an id of its own"},
+      {"{identify: vni, id: 3, peers: [{name: b, address: 192.0.2.1, id: 3}]}", "that is our own"},
+      {"{identify: vni, id: 3, peers: [{name: b, address: 192.0.2.1}]}", "needs an id"},
+      {"{local: 192.0.2.9, peers: [{name: b, address: \"2001:db8::1\"}]}", "another family"},
+      {"{peers: [{name: b, address: 192.0.2.1}, {name: c, address: 192.0.2.1}]}", "same packets"},
+  };
+  for (const auto& [overlay, problem] : cases) {
+    CAPTURE(overlay);
+    const std::string errors =
+        ErrorsOf("bridges: [{name: br0, overlay: " + std::string(overlay) + "}]");
+    CAPTURE(errors);
+    CHECK(errors.find(problem) != std::string::npos);
+  }
+}
+
+std::string Tunnels(const std::string& ports) {
+  return "bridges:\n  - name: br0\n    ports:\n" + ports;
+}
+
+TEST_CASE("config: tunnels") {
+  const auto config = ParseConfig(Tunnels(R"(
+      - {name: vx, tunnel: {type: vxlan, remote: 192.0.2.1, key: 5, ttl: inherit, tos: 8, gbp: true}}
+      - {name: six, tunnel: {type: gre, remote: "2001:db8::1", local: "2001:db8::2", df: false}}
+      - {name: fl, tunnel: {type: geneve, remote: flow, local: flow, in_key: 7, out_key: flow, port: 7000}}
+      - {name: er, tunnel: {type: erspan, remote: 192.0.2.1, key: 9, erspan: {version: 2, hardware_id: 3}}}
+)"),
+                                  "t.yaml");
+  REQUIRE_OK(config);
+  const std::vector<port::PortSpec>& ports = config->bridges[0].ports;
+  const port::TunnelConfig& vx = *ports[0].tunnel;
+  CHECK(port::DeviceOf(vx).DeviceName() == "vxlan_sys_4789");
+  CHECK(port::RemoteText(vx) == "192.0.2.1");
+  CHECK(port::KeyText(vx) == "5");
+  CHECK(port::ByteText(vx.end.ttl) == "inherit");
+  CHECK(port::ByteText(vx.end.tos) == "8");
+  CHECK(vx.end.gbp);
+  CHECK(vx.end.dont_fragment);
+  CHECK_FALSE(vx.end.checksum);
+  const port::TunnelConfig& six = *ports[1].tunnel;
+  CHECK(port::DeviceOf(six).DeviceName() == "ip6gre_sys");
+  CHECK(port::KeyText(six) == "none");
+  CHECK(port::LocalText(six) == "2001:db8::2");
+  CHECK_FALSE(six.end.dont_fragment);
+  const port::TunnelConfig& fl = *ports[2].tunnel;
+  CHECK(port::DeviceOf(fl).DeviceName() == "genev_sys_7000");
+  CHECK(port::RemoteText(fl) == "flow");
+  CHECK(port::KeyText(fl) == "in 7, out flow");
+  CHECK(fl.end.oam);
+  CHECK(ports[3].tunnel->end.erspan->hardware_id == 3);
+}
+
+TEST_CASE("config: what tunnels cannot be") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{type: vxlan}", "\"remote\" is missing"},
+      {"{remote: 192.0.2.1}", "\"type\" is missing"},
+      {"{type: bus, remote: flow}", "vxlan"},
+      {"{type: vxlan, remote: host}", "address of one host"},
+      {"{type: vxlan, remote: 224.0.0.1}", "address of one host"},
+      {"{type: vxlan, remote: 192.0.2.1, local: \"2001:db8::1\"}", "different families"},
+      {"{type: vxlan, remote: 192.0.2.1, key: 16777216}", "above 16777215"},
+      {"{type: erspan, remote: 192.0.2.1, key: 1024}", "above 1023"},
+      {"{type: gre, remote: 192.0.2.1, port: 5}", "no UDP"},
+      {"{type: geneve, remote: 192.0.2.1, gbp: true}", "only vxlan has"},
+      {"{type: vxlan, remote: 192.0.2.1, gbp: true, gpe: true}", "can be one"},
+      {"{type: vxlan, remote: 192.0.2.1, tos: 3}", "two low bits"},
+      {"{type: vxlan, remote: 192.0.2.1, ttl: 0}", "ttl"},
+      {"{type: ip6gre, remote: 192.0.2.1}", "type of IPv6"},
+      {"{type: gre, remote: 192.0.2.1, erspan: {version: 1}}", "only that type has"},
+      {"{type: erspan, remote: 192.0.2.1, erspan: {hardware_id: 1}}", "version to 2"},
+      {"{type: vxlan, remote: 192.0.2.9, key: 1}", "same packets as \"first\""},
+      {"{type: vxlan, remote: flow, gbp: true}", "same gbp"},
+  };
+  for (const auto& [tunnel, problem] : cases) {
+    CAPTURE(tunnel);
+    const auto config = ParseConfig(
+        Tunnels("      - {name: first, tunnel: {type: vxlan, remote: 192.0.2.9, key: 1}}\n"
+                "      - {name: t, tunnel: " +
+                std::string(tunnel) + "}\n"),
+        "t.yaml");
+    REQUIRE_FALSE(config.ok());
+    CAPTURE(std::string(config.status().message()));
+    CHECK(std::string(config.status().message()).find(problem) != std::string::npos);
+  }
+  const auto two = ParseConfig(
+      "bridges:\n"
+      "  - {name: x, ports: [{name: a, tunnel: {type: vxlan, remote: 192.0.2.1}}]}\n"
+      "  - {name: y, ports: [{name: b, tunnel: {type: vxlan, remote: 192.0.2.2}}]}\n",
+      "t.yaml");
+  REQUIRE_FALSE(two.ok());
+  CHECK(std::string(two.status().message()).find("another UDP port") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice::daemon

@@ -21,6 +21,7 @@ void AddStatus(CLI::App* app, Session* session, Chosen* chosen);
 void AddCounters(CLI::App* app, Session* session, Chosen* chosen);
 void AddBridge(CLI::App* app, Session* session, Chosen* chosen);
 void AddPort(CLI::App* app, Session* session, Chosen* chosen);
+void AddPeers(CLI::App* app, Session* session, Chosen* chosen);
 void AddApply(CLI::App* app, Session* session, Chosen* chosen);
 void AddConfig(CLI::App* app, Session* session, Chosen* chosen);
 void AddFdb(CLI::App* app, Session* session, Chosen* chosen);

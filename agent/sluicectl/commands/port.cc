@@ -10,6 +10,18 @@ namespace {
 // What a port has that others have not.
 std::string Extras(const v1::Port& port) {
   std::string text;
+  if (port.has_tunnel()) {
+    const v1::Tunnel& tunnel = port.tunnel();
+    absl::StrAppend(&text, " to ", tunnel.remote(), " key ", tunnel.key(), " over ",
+                    tunnel.device());
+    if (!tunnel.local().empty()) absl::StrAppend(&text, " from ", tunnel.local());
+    if (tunnel.tos() != "0") absl::StrAppend(&text, " tos ", tunnel.tos());
+    if (tunnel.ttl() != "64") absl::StrAppend(&text, " ttl ", tunnel.ttl());
+    if (!tunnel.dont_fragment()) absl::StrAppend(&text, " may be fragmented");
+    if (tunnel.checksum()) absl::StrAppend(&text, " csum");
+    if (tunnel.gbp()) absl::StrAppend(&text, " gbp");
+    if (tunnel.gpe()) absl::StrAppend(&text, " gpe");
+  }
   for (const v1::VlanPair& pair : port.vlan_map())
     absl::StrAppend(&text, " ", pair.wire(), "=", pair.vlan());
   for (const std::string& storm : port.storm()) absl::StrAppend(&text, " ", storm);
