@@ -42,11 +42,10 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus, AddCounters,  AddUpcalls,   AddBridge,  AddPort,
-                                    AddPeers,  AddApply,     AddConfig,    AddFdb,     AddMirrors,
-                                    AddMeters, AddRules,     AddGroups,    AddMasks,   AddFlows,
-                                    AddExplain,
-                                    AddTrace,  AddPacketIns, AddCompletion};
+constexpr AddCommand kCommands[] = {AddStatus,  AddCounters, AddUpcalls,   AddBridge,    AddPort,
+                                    AddPeers,   AddApply,    AddConfig,    AddFdb,       AddMirrors,
+                                    AddMeters,  AddRules,    AddGroups,    AddMasks,     AddFlows,
+                                    AddExplain, AddTrace,    AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

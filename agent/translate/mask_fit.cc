@@ -13,7 +13,9 @@ pipeline::MaskUse FitMask(const ovs::FlowKey& key, pipeline::MaskBudget* budget,
   Fields wanted = translation->read;
   pipeline::AddMask(*use, &wanted);
   translation->mask = MaskOfFields(wanted, key);
-  return use;
+  // A key without something that the chosen mask has a part of needs another mask of the kernel.
+  const Fields fitted = BitsOfMask(translation->mask, key);
+  return fitted == *use ? use : budget->Count(fitted);
 }
 
 }  // namespace sluice::translate

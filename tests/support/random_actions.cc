@@ -205,7 +205,7 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
     case kNote:
       return "note:01.02";
     case kMeter:  // of which 3 is not there
-      return absl::StrCat("meter:", Percent(5) ? 3 : 1 + Below(2));
+      return absl::StrCat("meter:", Percent(15) ? 3 : 1 + Below(2));
     case kClone: {
       Context inside = context;
       ++inside.depth;
