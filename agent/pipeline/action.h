@@ -258,6 +258,7 @@ class Action {
   }
   // The actions inside kClone, kWriteActions and kConntrack; empty for others.
   inline ActionSpan nested() const;
+  inline ActionSpan alone() const;  // as a span of one
 
   const uint64_t* record() const { return record_; }
   size_t words() const { return header().words; }
@@ -310,6 +311,8 @@ inline ActionSpan Action::nested() const {
     return {};
   return {record_ + 1 + header().payload_words, record_ + words()};
 }
+
+inline ActionSpan Action::alone() const { return {record_, record_ + words()}; }
 
 class ActionList {
  public:

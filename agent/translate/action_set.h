@@ -24,8 +24,7 @@ class ActionSet {
 
   // As they were written.
   void CopyTo(pipeline::ActionList* list) const {
-    for (const pipeline::Action& action : actions_)
-      list->AppendCopy({action.record(), action.record() + action.words()});
+    for (const pipeline::Action& action : actions_) list->AppendCopy(action.alone());
   }
 
   using List = absl::InlinedVector<pipeline::Action, 8>;

@@ -25,13 +25,30 @@ void PutFields(const Fields& fields, base::ByteVector* out) {
   out->push_back(kWords);
 }
 
+void PutActions(const pipeline::ActionList& list, base::ByteVector* out) {
+  Put(static_cast<uint32_t>(list.words()), out);
+  if (list.empty()) return;
+  const pipeline::ActionSpan actions = list.span();
+  const auto* first = reinterpret_cast<const uint8_t*>((*actions.begin()).record());
+  out->insert(out->end(), first, first + actions.words() * sizeof(uint64_t));
+}
+
+// Nothing is one byte.
+template <typename T>
+void PutOptional(const std::optional<T>& value, base::ByteVector* out) {
+  out->push_back(value ? 1 : 0);
+  if (value) Put(*value, out);
+}
+
 }  // namespace
 
 base::ByteVector BytesOf(const FrozenState& state) {
   base::ByteVector out;
   out.reserve(64);
   Put(state.depth, &out);
-  Put(state.table, &out);
+  PutOptional(state.table, &out);
+  PutOptional(state.search_port, &out);
+  out.push_back(state.carries_out_set ? 1 : 0);
   out.push_back(state.shows_conntrack ? 1 : 0);
   out.push_back(state.has_priority ? 1 : 0);
   Put(state.priority, &out);
@@ -43,10 +60,12 @@ base::ByteVector BytesOf(const FrozenState& state) {
     Put(absl::Uint128High64(item), &out);
     Put(absl::Uint128Low64(item), &out);
   }
-  if (!state.set.empty()) {
-    const pipeline::ActionSpan set = state.set.span();
-    const auto* first = reinterpret_cast<const uint8_t*>((*set.begin()).record());
-    out.insert(out.end(), first, first + set.words() * sizeof(uint64_t));
+  PutActions(state.set, &out);
+  Put(static_cast<uint32_t>(state.rest.size()), &out);
+  for (const Rest& rest : state.rest) {
+    Put(rest.origin.table, &out);
+    Put(rest.origin.cookie, &out);
+    PutActions(rest.actions, &out);
   }
   return out;
 }

@@ -114,8 +114,11 @@ void PacketState::HideConntrack() {
 void PacketState::Read(const Fields& bits) {
   Fields unknown;
   for (size_t i = 0; i < kFieldWords; ++i) SetWord(&unknown, i, Word(bits, i) & ~Word(known_, i));
-  if (rebuilds_headers_) {
-    for (size_t i = kInnerBegin; i < kFieldWords; ++i) is_blind_ |= Word(unknown, i) != 0;
+  if (rebuilds_headers_) {  // the packet that came does not have them
+    for (size_t i = kInnerBegin; i < kFieldWords; ++i) {
+      is_blind_ |= Word(unknown, i) != 0;
+      SetWord(&unknown, i, 0);
+    }
   }
   if (ttl_counted_ && unknown.nw_ttl != 0) unknown.nw_ttl = 0xff;  // for the carry
   if (vlan_shift_ != 0) Unshift(&unknown.vlans, vlan_shift_);
@@ -140,6 +143,7 @@ void PacketState::Write(size_t offset, ByteView value, ByteView bits) {
   uint8_t* known = Bytes(&known_, offset);
   uint8_t* pending = Bytes(&pending_, offset);
   const bool may_differ = translated_ && IsOfTuple(offset);
+  if (offset >= offsetof(Fields, nw_src)) NeedHeaders();
   for (size_t i = 0; i < value.size(); ++i) {
     const uint8_t mask = bits[i];
     const auto wanted = static_cast<uint8_t>((now[i] & ~mask) | (value[i] & mask));
@@ -156,6 +160,16 @@ bool PacketState::HasVlan() {
   bits.vlans[0].tci = Be16::FromHost(kVlanPresent);
   Read(bits);
   return (now_.vlans[0].tci.host() & kVlanPresent) != 0;
+}
+
+bool PacketState::HasTagsOutOfSight() {
+  if (buried_vlans_.count == 0) return false;
+  Fields came;
+  for (Fields::Vlan& vlan : came.vlans) vlan.tci = Be16::FromHost(kVlanPresent);
+  ReadOriginal(came);
+  for (size_t i = 0; i < buried_vlans_.count; ++i)
+    if ((buried_vlans_.items[i].value.tci.host() & kVlanPresent) != 0) return true;
+  return false;
 }
 
 bool PacketState::PushVlan(uint16_t tpid, uint16_t tci) {
@@ -190,6 +204,7 @@ void PacketState::SetTci(uint16_t tci, uint16_t bits) {
 }
 
 void PacketState::DecrementTtl() {
+  NeedHeaders();
   --now_.nw_ttl;
   known_.nw_ttl = 0;
   ttl_counted_ = true;
@@ -221,6 +236,7 @@ bool PacketState::PushMpls(uint16_t eth_type) {
   std::memset(Bytes(&now_, kBegin), 0, sizeof(Fields) - kBegin);
   std::memset(Bytes(&known_, kBegin), 0xff, sizeof(Fields) - kBegin);
   std::memset(Bytes(&pending_, kBegin), 0, sizeof(Fields) - kBegin);
+  rebuilds_headers_ = false;
   now_.eth_type = Be16::FromHost(eth_type);
   Fill(&known_.eth_type);
   return true;

@@ -80,6 +80,8 @@ class PacketState {
   void PopVlan();
   void SetTci(uint16_t tci, uint16_t bits);
   bool HasVlan();
+  // Whether there are more than the datapath sees of a packet; what is behind it does not see then.
+  bool HasTagsOutOfSight();
 
   // The labels. These change the datapath's packet at once: commit first, and append what they
   // stand for. PushMpls() takes label, class and TTL from the outer label, or the TTL from the IP
@@ -88,9 +90,11 @@ class PacketState {
   [[nodiscard]] bool PushMpls(uint16_t eth_type);
   [[nodiscard]] bool PopMpls(uint16_t eth_type);
   bool HasMpls();
-  // Whether the packet's inner headers became visible by an action, and cannot be read before the
-  // datapath has looked at the packet anew.
+  // Whether the packet's inner headers became visible by an action, and cannot be read or changed
+  // before the datapath has looked at the packet anew.
   bool rebuilds_headers() const { return rebuilds_headers_; }
+  // For what does not read or write them here, and needs the datapath to know them.
+  void NeedHeaders() { is_blind_ |= rebuilds_headers_; }
 
   // One less, by the datapath, for every packet of the megaflow: nothing is read. A part of it that
   // is read afterwards stands for the whole.
@@ -109,8 +113,10 @@ class PacketState {
 
   // What the next lookup takes for the port. It was read when the packet came.
   void SetInPort(base::Be32 port) { now_.in_port = port; }
-  // Whether headers were asked for that nobody has seen: see rebuilds_headers().
+  // Whether headers were asked for that nobody has seen: see rebuilds_headers(). What was asked for
+  // besides counts as read.
   bool is_blind() const { return is_blind_; }
+  void SetBlind(bool is_blind) { is_blind_ = is_blind; }
 
   TagStack tags() const { return tags_; }
   // The datapath has the tags, and of the written bits all but `left`.

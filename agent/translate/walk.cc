@@ -56,6 +56,12 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   now_.stack.clear();
   now_.set.Clear();
   now_.hides_conntrack = false;
+  now_.set_waits = true;
+  origin_ = {};
+  goto_.reset();
+  rest_.clear();
+  search_.reset();
+  search_port_.reset();
   priority_is_frozen_ = false;
   resumed_ = nullptr;
   now_.tunnel.clear();
@@ -78,32 +84,16 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   } else if (in->is_mirror_output) {
     out->verdict = Verdict::kDropMirrorPort;
   } else if (Resume(packet.recirc_id.host())) {
-    if (resumed_ == nullptr) TakeMirrors(*in, in->mirrors_in, 0);
-    SearchTable(resumed_ == nullptr ? uint8_t{0} : resumed_->table);
-    DoSet();
+    if (resumed_ != nullptr) {
+      GoOn(*resumed_);
+    } else {
+      TakeMirrors(*in, in->mirrors_in, 0);
+      SearchTable(0);
+    }
+    if (now_.set_waits) DoSet();
+    FreezeIfBrokenOff();
   }
   Finish();
-}
-
-// Begins where the packet was when it was recirculated, if it was. False when nobody knows where.
-bool Walk::Resume(uint32_t recirc_id) {
-  if (recirc_id == 0) return true;
-  if (view_->recirculations != nullptr) resumed_ = view_->recirculations->Find(recirc_id);
-  if (resumed_ == nullptr) {
-    Fail(Verdict::kDropUnknownRecirc);
-    out_->install = false;
-    return false;
-  }
-  out_->recirculations.push_back(resumed_);
-  now_.state.Restore(resumed_->values, resumed_->bits);
-  if (!resumed_->shows_conntrack) now_.state.HideConntrack();
-  now_.stack.assign(resumed_->stack.begin(), resumed_->stack.end());
-  now_.set.Write(resumed_->set.span());
-  ShowActionSet();
-  mirrored_ = resumed_->mirrored;
-  priority_is_frozen_ = resumed_->has_priority;
-  if (priority_is_frozen_) priority_ = Be32::FromHost(resumed_->priority);
-  return true;
 }
 
 void Walk::Finish() {
@@ -125,7 +115,6 @@ void Walk::Finish() {
     out_->actions.Userspace(view_->kernel.upcall_pid,
                             base::AsBytes(UserData{.kind = UserDataKind::kSlowPath}));
   }
-  rule_ = nullptr;
   view_ = nullptr;
   resumed_ = nullptr;
 }
@@ -148,34 +137,52 @@ bool Walk::Step() {
 }
 
 void Walk::SearchTable(uint8_t table, std::optional<uint32_t> in_port) {
-  const TableRule* const caller = rule_;
+  const Origin caller = origin_;
   std::optional<uint8_t> next = table;
   while (next && going() && Step()) {
-    if (view_->observer != nullptr) view_->observer->OnRead(now_.state.read());
-    Fields read;
-    const Be32 came_from = now_.state.now().in_port;
-    if (in_port) now_.state.SetInPort(Be32::FromHost(*in_port));
-    rule_ = view_->pipeline.Lookup(*next, now_.state.now(), &read, view_->version);
-    now_.state.SetInPort(came_from);
-    now_.state.Read(read);
-    out_->tables.set(*next);
-    if (view_->observer != nullptr)
-      view_->observer->OnLookup(*next, rule_, now_.state.now(), read, depth_);
-    if (rule_ == nullptr) break;
+    const TableRule* rule = Lookup(*next, in_port);
+    if (rule == nullptr) break;
     if (out_->verdict == Verdict::kDropNoRule) out_->verdict = Verdict::kDropRules;
-    out_->credits.push_back(rule_->stats);
+    out_->credits.push_back(rule->stats);
+    origin_ = {.table = rule->rule.table, .cookie = rule->rule.cookie};
     goto_.reset();
     in_port.reset();
-    Do(rule_->rule.actions.span());
+    Do(rule->rule.actions.span());
     next = std::exchange(goto_, std::nullopt);
   }
-  rule_ = caller;
+  origin_ = caller;
+}
+
+// Null too when the walk was broken off: then the table is searched when the packet comes back.
+const TableRule* Walk::Lookup(uint8_t table, std::optional<uint32_t> in_port) {
+  // By which bits a search tells rules apart may differ between packets of one megaflow: whether it
+  // would do without headers that nobody has seen is not to be found out by searching.
+  if (now_.state.rebuilds_headers()) {
+    search_ = table;
+    search_port_ = in_port;
+    BreakOffForHeaders(false);
+    return nullptr;
+  }
+  if (view_->observer != nullptr) view_->observer->OnRead(now_.state.read());
+  Fields read;
+  const Be32 came_from = now_.state.now().in_port;
+  if (in_port) now_.state.SetInPort(Be32::FromHost(*in_port));
+  const TableRule* rule = view_->pipeline.Lookup(table, now_.state.now(), &read, view_->version);
+  now_.state.SetInPort(came_from);
+  now_.state.Read(read);
+  out_->tables.set(table);
+  if (view_->observer != nullptr)
+    view_->observer->OnLookup(table, rule, now_.state.now(), read, depth_);
+  return rule;
 }
 
 void Walk::Do(ActionSpan actions) {
+  if (actions.empty()) return;
+  const uint64_t* const end = (*actions.begin()).record() + actions.words();
   for (const Action action : actions) {
     if (!going()) return;
     Do(action);
+    if (going_ == Going::kBreakOff) return KeepRest(ActionSpan(action.record(), end));
   }
 }
 
@@ -184,6 +191,7 @@ void Walk::Do(const Action& action) {
     view_->observer->OnRead(now_.state.read());
     view_->observer->OnAction(action, depth_);
   }
+  if (now_.state.rebuilds_headers()) return Try(action);
   (this->*kHandlers[static_cast<size_t>(action.kind())])(action);
 }
 
@@ -192,18 +200,21 @@ void Walk::DoSet() {
   if (!going() || now_.set.empty()) return;
   const ActionSet::List actions = now_.set.InOrder();
   now_.set.Clear();
+  now_.set_waits = false;
   if (!actions.empty()) Note("the action set:");
-  for (const Action& action : actions) {
-    if (going()) Do(action);
+  for (size_t i = 0; i < actions.size() && going(); ++i) {
+    Do(actions[i]);
+    if (going_ == Going::kBreakOff) return KeepRest(std::span(actions).subspan(i));
   }
 }
 
 void Walk::LeaveCopy(const Copy& before, size_t begin) {
+  FreezeIfBrokenOff();
   const Fields read = now_.state.read();
   const bool is_blind = now_.state.is_blind();
   now_ = before;
   now_.state.ReadOriginal(read);
-  if (is_blind) return Fail(Verdict::kDropBlind);
+  now_.state.SetBlind(is_blind);
   if (ChangesPacket(out_->actions.bytes().subspan(begin)))
     out_->actions.WrapFrom(begin, OVS_ACTION_ATTR_CLONE);
   --nesting_;
@@ -325,8 +336,8 @@ void Walk::SendToUserspace(UserData data, base::ByteView tail, uint32_t max_leng
     if (!id) return;
     out_->actions.Append(OVS_ACTION_ATTR_METER, base::AsBytes(*id));
   }
-  data.table = rule_ == nullptr ? 0 : rule_->rule.table;
-  data.cookie = rule_ == nullptr ? 0 : rule_->rule.cookie;
+  data.table = origin_.table;
+  data.cookie = origin_.cookie;
   if (max_length != 0 && max_length != 0xffff) out_->actions.Truncate(max_length);
   absl::InlinedVector<uint8_t, 128> bytes(sizeof(data) + tail.size());
   base::Store(bytes.data(), data);

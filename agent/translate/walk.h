@@ -3,10 +3,12 @@
 // walk.cc has the tables, the limits and the ways out; walk_actions.cc a function for each kind of
 // action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch;
 // walk_mirrors.cc the copies that mirrors take; walk_tunnels.cc which port a packet from a tunnel
-// came by, and how one goes into a tunnel.
+// came by, and how one goes into a tunnel; walk_conntrack.cc connection tracking; walk_freeze.cc
+// how a walk is broken off, and goes on when the packet comes back.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
@@ -36,6 +38,8 @@ class Walk {
   static constexpr int kNoTag = -1;
   // Recirculations of one packet behind each other.
   static constexpr int kMaxRecirculations = 16;
+  // Of all that a frozen state keeps of lists of actions.
+  static constexpr size_t kMaxRestWords = 8192;
 
   void Run(const Fields& packet, const View& view, Translation* out);
 
@@ -52,17 +56,20 @@ class Walk {
     bool hides_conntrack = false;
     // The last set(tunnel()) that the datapath was told of: its payload.
     absl::InlinedVector<uint8_t, 96> tunnel;
+    bool set_waits = true;  // it will be carried out at the end
   };
   enum class Going : uint8_t {
     kOn,
     kExit,  // out of all lists; the action set is still carried out
     kEnd,   // that too is not: the TTL ran out
     kFail,  // nothing of it all holds
+    // All that is still to do is kept for when the packet comes back, out to where its copy began.
+    kBreakOff,
   };
 
   // walk.cc
-  bool Resume(uint32_t recirc_id);
   void SearchTable(uint8_t table, std::optional<uint32_t> in_port = std::nullopt);
+  const pipeline::TableRule* Lookup(uint8_t table, std::optional<uint32_t> in_port);
   void Do(pipeline::ActionSpan actions);
   void Do(const pipeline::Action& action);
   void DoSet();
@@ -74,6 +81,7 @@ class Walk {
     if (++nesting_ > kMaxNesting) return Fail(Verdict::kDropTooDeep);
     const Copy before = now_;
     const size_t begin = out_->actions.bytes().size();
+    now_.set_waits = false;
     body();
     LeaveCopy(before, begin);
   }
@@ -145,9 +153,30 @@ class Walk {
   template <typename Body>
   void WithoutTags(Body body);
 
-  // walk_conntrack.cc
+  // walk_freeze.cc
+  bool Resume(uint32_t recirc_id);
+  void GoOn(const FrozenState& state);
+  // Does it, or breaks off in front of it when that asks for headers which nobody has seen.
+  void Try(const pipeline::Action& action);
+  // All that is not done yet is to be done when the packet comes back; `again`: the action under
+  // way too.
+  void BreakOff(bool again);
+  void BreakOffForHeaders(bool again);
+  // What is left of a list that was broken off at the first of `actions`.
+  template <typename Actions>
+  void KeepRest(const Actions& actions) {
+    pipeline::ActionList left;
+    for (const pipeline::Action action : actions)
+      if (std::exchange(again_, true)) left.AppendCopy(action.alone());
+    again_ = false;
+    if (!left.empty()) rest_.push_back({.origin = origin_, .actions = std::move(left)});
+  }
+  // The packet, or the copy, ends here if the walk was broken off, and goes on when it comes back.
+  void FreezeIfBrokenOff();
   FrozenState Freeze();
   void Recirculate(FrozenState state);
+
+  // walk_conntrack.cc
   std::optional<uint16_t> ZoneOf(const pipeline::ConntrackAction& ct);
   void PutMarkAndLabel(pipeline::ActionSpan exec);
   void PutHelper(const pipeline::ConntrackAction& ct);
@@ -202,8 +231,7 @@ class Walk {
   Translation* out_ = nullptr;
   Copy now_;
   Going going_ = Going::kOn;
-  // The rule whose actions are taken.
-  const pipeline::TableRule* rule_ = nullptr;
+  Origin origin_;                    // the rule whose actions are taken
   std::optional<uint8_t> goto_;      // of that rule
   base::Be32 priority_;              // that the packet came with
   bool priority_is_frozen_ = false;  // or that it came with before it was recirculated
@@ -212,6 +240,11 @@ class Walk {
   uint32_t mirrored_ = 0;    // a bit for each mirror that has its copy
   bool mirroring_ = false;   // such a copy is being sent: no mirror takes that
   base::ByteVector tunnel_;  // that is being encoded; its memory is used again
+  // Of a walk that is being broken off.
+  bool again_ = false;                   // the innermost action is to be done again
+  std::optional<uint8_t> search_;        // or this table to be searched
+  std::optional<uint32_t> search_port_;  // for a packet from there
+  std::vector<Rest> rest_;
 };
 
 }  // namespace sluice::translate

@@ -93,8 +93,8 @@ void Walk::DoSample(const Action& action) {
   if (!view_->packet_ins) return Note("nobody listens: no sample is taken");
   if (!CommitNow()) return;
   const UserData data{.kind = UserDataKind::kSample,
-                      .table = rule_ == nullptr ? uint8_t{0} : rule_->rule.table,
-                      .cookie = rule_ == nullptr ? 0 : rule_->rule.cookie,
+                      .table = origin_.table,
+                      .cookie = origin_.cookie,
                       .collector_set = sample.collector_set,
                       .obs_domain = sample.obs_domain,
                       .obs_point = sample.obs_point};
@@ -260,7 +260,6 @@ void Walk::DoDecTtl(const Action& action) {
 
 void Walk::DoResubmit(const Action& action) {
   const auto resubmit = action.Get<pipeline::ResubmitAction>();
-  const uint8_t own = rule_ == nullptr ? uint8_t{0} : rule_->rule.table;
   const std::optional<uint8_t> outer_goto = goto_;
   std::optional<uint32_t> in_port;
   if (resubmit.in_port != pipeline::kPortInPort) {
@@ -268,7 +267,7 @@ void Walk::DoResubmit(const Action& action) {
     const bool reserved = resubmit.in_port > pipeline::kMaxPort;
     in_port = reserved ? resubmit.in_port & 0xffff : resubmit.in_port;
   }
-  if (Enter()) SearchTable(resubmit.same_table != 0 ? own : resubmit.table, in_port);
+  if (Enter()) SearchTable(resubmit.same_table != 0 ? origin_.table : resubmit.table, in_port);
   Leave();
   goto_ = outer_goto;
 }

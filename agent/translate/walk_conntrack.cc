@@ -1,5 +1,4 @@
-// Connection tracking and recirculation: what ct() tells the datapath, and what is kept of a packet
-// until it comes back.
+// Connection tracking: what ct() tells the datapath.
 #include <algorithm>
 
 #include "agent/translate/walk.h"
@@ -62,6 +61,7 @@ void Walk::DoConntrack(const Action& action) {
                       : ct.nat_family == 6 ? Needs::kIpv6
                                            : Needs::kIp;
   if (!HoldsNow(needs)) return Note("no packet of that kind: it is not tracked");
+  now_.state.NeedHeaders();
   const std::optional<uint16_t> zone = ZoneOf(ct);
   if (!zone || !CommitNow()) return;
   {
@@ -85,6 +85,7 @@ void Walk::DoConntrack(const Action& action) {
   if (ct.table != ConntrackAction::kNoTable) {
     FrozenState state = Freeze();
     state.table = ct.table;
+    state.carries_out_set = true;
     state.shows_conntrack = true;
     Recirculate(std::move(state));
   }
@@ -151,57 +152,6 @@ void Walk::DoConntrackClear(const Action& /*action*/) {
   out_->actions.Append(OVS_ACTION_ATTR_CT_CLEAR, {});
   now_.state.HideConntrack();
   now_.hides_conntrack = true;
-}
-
-// --- Recirculation -------------------------------------------------------------------------------
-
-FrozenState Walk::Freeze() {
-  FrozenState state;
-  if (resumed_ != nullptr) state.depth = static_cast<uint8_t>(resumed_->depth + 1);
-  state.shows_conntrack = !now_.hides_conntrack;
-  // What the kernel brings back with the packet is asked of the packet again.
-  const auto keep = [&state, this](size_t begin, size_t end) {
-    const size_t size = end - begin;
-    auto* bits = reinterpret_cast<uint8_t*>(&state.bits) + begin;
-    std::memcpy(bits, reinterpret_cast<const uint8_t*>(&now_.state.known()) + begin, size);
-    auto* values = reinterpret_cast<uint8_t*>(&state.values) + begin;
-    const auto* now = reinterpret_cast<const uint8_t*>(&now_.state.now()) + begin;
-    for (size_t i = 0; i < size; ++i) values[i] = static_cast<uint8_t>(now[i] & bits[i]);
-  };
-  keep(offsetof(Fields, regs), offsetof(Fields, pkt_mark));  // in_port too: rules may set it
-  keep(offsetof(Fields, tun_id), offsetof(Fields, pad1));
-  const bool queue_changed = now_.state.known().skb_priority.wire() != 0;
-  if (priority_is_frozen_ || queue_changed) {
-    if (!priority_is_frozen_) {
-      Fields bits;
-      bits.skb_priority = Be32::FromHost(~uint32_t{0});
-      now_.state.ReadOriginal(bits);
-    }
-    state.has_priority = true;
-    state.priority = priority_.host();
-  }
-  state.mirrored = mirrored_;
-  state.stack.assign(now_.stack.begin(), now_.stack.end());
-  now_.set.CopyTo(&state.set);
-  return state;
-}
-
-// The packet as the datapath has it now goes on where the state says; a copy of it, if actions
-// follow.
-void Walk::Recirculate(FrozenState state) {
-  if (state.depth > kMaxRecirculations) {
-    Note("too many recirculations behind each other");
-    return Fail(Verdict::kDropRecircLoop);
-  }
-  Recirculations::Ref made;
-  if (view_->recirculations != nullptr) made = view_->recirculations->Intern(std::move(state));
-  if (made == nullptr) {
-    Note("there is no room for another state of recirculation");
-    return Fail(Verdict::kDropRecircFull);
-  }
-  out_->actions.Recirculate(made->id);
-  if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
-  out_->recirculations.push_back(std::move(made));
 }
 
 }  // namespace sluice::translate

@@ -33,6 +33,9 @@ uint64_t HashBytes(base::ByteView bytes, uint64_t hash) {
 }  // namespace
 
 void Walk::RunGroup(const PipelineGroup& group) {
+  std::optional<size_t> selected;
+  if (group.group.type == GroupType::kSelect) selected = Select(group.group);
+  if (now_.state.is_blind()) return BreakOffForHeaders(true);
   out_->credits.push_back(group.stats);
   const std::vector<Bucket>& buckets = group.group.buckets;
   switch (group.group.type) {
@@ -46,8 +49,7 @@ void Walk::RunGroup(const PipelineGroup& group) {
       }
       return Note("no bucket of the group lives");
     case GroupType::kSelect:
-      if (const std::optional<size_t> bucket = Select(group.group))
-        return RunBucket(group, *bucket);
+      if (selected) return RunBucket(group, *selected);
       return Note("no bucket of the group lives");
   }
 }

@@ -1,7 +1,8 @@
 // What the kernel would do with a packet and a list of actions, worked out on pipeline::Fields: for
 // tests of what translation yields. Written from net/openvswitch/actions.c, not from our own code.
 //
-// It knows the actions that translation uses; anything else ends the run with `unknown`.
+// It knows the actions that translation uses; anything else ends the run with `unknown`. What a
+// popped label hid shows in what leaves, as FillBehindLabel() says.
 //
 //   DatapathModel model;
 //   model.Run(actions.bytes(), packet);
@@ -11,12 +12,14 @@
 #include <linux/openvswitch.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/pipeline/fields.h"
 #include "kmod-compat/uapi/openvswitch.h"
 #include "netlink/attr/wire.h"
+#include "tests/support/random_packet.h"
 
 namespace sluice::testing {
 
@@ -69,6 +72,7 @@ class DatapathModel {
 
   void Run(base::ByteView actions, Fields packet) {
     meters_.clear();
+    hidden_by_.reset();
     (void)Walk(actions, &packet);
   }
   // Of a packet with more tags and labels than Fields shows: those behind, from the outside in.
@@ -130,6 +134,7 @@ class DatapathModel {
   bool Emit(Emission emission) {
     emission.max_length = std::exchange(trunc_, 0);
     emission.meters = meters_;
+    if (hidden_by_) FillBehindLabel(*hidden_by_, &emission.packet);
     emissions.push_back(std::move(emission));
     return true;
   }
@@ -177,17 +182,22 @@ class DatapathModel {
     buried_labels_.push_back(packet->mpls[2]);
     packet->mpls = {base::Be32::FromWire(push.mpls_lse), packet->mpls[0], packet->mpls[1]};
     packet->eth_type = base::Be16::FromWire(push.mpls_ethertype);
+    hidden_by_.reset();
     constexpr size_t kBegin = offsetof(Fields, nw_src);  // what is behind is not looked at any more
     std::memset(reinterpret_cast<char*>(packet) + kBegin, 0, sizeof(Fields) - kBegin);
     return true;
   }
   bool PopMpls(ByteView payload, Fields* packet) {
+    const uint32_t label = packet->mpls[0].host();
     packet->mpls = {packet->mpls[1], packet->mpls[2], {}};
     if (!buried_labels_.empty()) {
       packet->mpls[2] = buried_labels_.back();
       buried_labels_.pop_back();
     }
     packet->eth_type = base::Be16::FromWire(Payload<uint16_t>(payload));
+    if (packet->eth_type.host() == 0x8847 || packet->eth_type.host() == 0x8848) return true;
+    packet->mpls = {};
+    hidden_by_ = label;
     return true;
   }
 
@@ -230,7 +240,9 @@ class DatapathModel {
     const std::vector<Fields::Vlan> buried = buried_;
     const std::vector<base::Be32> buried_labels = buried_labels_;
     const std::vector<uint32_t> meters = meters_;
+    const std::optional<uint32_t> hidden_by = hidden_by_;
     (void)Walk(payload, &copy);
+    hidden_by_ = hidden_by;
     meters_ = meters;
     buried_ = buried;
     buried_labels_ = buried_labels;
@@ -340,7 +352,8 @@ class DatapathModel {
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
   std::vector<base::Be32> buried_labels_;
-  std::vector<uint32_t> meters_;  // that the packet came through so far
+  std::optional<uint32_t> hidden_by_;  // the label that was popped last, of what nobody looked at
+  std::vector<uint32_t> meters_;       // that the packet came through so far
   uint32_t trunc_ = 0;
 };
 

@@ -386,4 +386,16 @@ Fields Sibling(const Fields& packet, const Fields& mask, const RandomPacketOptio
   }
 }
 
+void FillBehindLabel(uint32_t label, Fields* fields) {
+  Random random(label ^ (uint64_t{fields->eth_type.host()} << 32));
+  constexpr size_t kBegin = offsetof(Fields, nw_src);
+  for (int i = 0; i < 200; ++i) {
+    const Fields other = RandomPacket({}, &random);
+    if (other.eth_type != fields->eth_type) continue;
+    std::memcpy(reinterpret_cast<uint8_t*>(fields) + kBegin,
+                reinterpret_cast<const uint8_t*>(&other) + kBegin, sizeof(Fields) - kBegin);
+    return;
+  }
+}
+
 }  // namespace sluice::testing

@@ -31,6 +31,10 @@ Fields RandomPacket(const RandomPacketOptions& options, Random* random);
 Fields Sibling(const Fields& packet, const Fields& mask, const RandomPacketOptions& options,
                Random* random);
 
+// What a label hid that is popped to `fields->eth_type`: anything of that type, worked out of
+// nothing but the label's entry, so that whoever asks gets the same.
+void FillBehindLabel(uint32_t label, Fields* fields);
+
 // `fields` without what such a packet cannot have. Registers and their like stay as they are.
 Fields Canonical(Fields fields);
 

@@ -1030,11 +1030,16 @@ class Walk {
     if (!IsMplsType(packet.eth_type())) return;
     const bool known = !packet.labels.empty();
     if (!known && parts_.labels_as_manual) return GiveUp("a pop of a label that nobody has seen");
-    const bool last = known && (packet.labels[0] & kBottom) != 0;
+    const uint32_t label = known ? packet.labels[0] : 0;
+    const bool last = known && (label & kBottom) != 0;
     if (known) packet.labels.erase(packet.labels.begin());
     if (last || !parts_.labels_as_manual) packet.SetEthType(eth_type);
     if (!IsMplsType(packet.eth_type())) {
       packet.known_until = kLayer3At;
+      if (!known || !parts_.behind_label) return;
+      packet.known_until = kEverythingKnown;
+      packet.labels.clear();
+      parts_.behind_label(label, &packet.rest);
     } else if (packet.labels.empty()) {
       packet.known_until = kLabelsAt;
     }

@@ -109,6 +109,7 @@ class ReferencePipeline {
   // group.buckets.
   using SelectBucket = std::function<size_t(const pipeline::Group& group, const Fields& packet,
                                             const std::vector<size_t>& live)>;
+  using BehindLabel = std::function<void(uint32_t label, Fields* packet)>;
   struct Parts {
     std::vector<pipeline::Rule> rules{};  // of all tables; no two of one priority that overlap
     std::vector<pipeline::Group> groups{};
@@ -116,6 +117,8 @@ class ReferencePipeline {
     MacTable macs{};
     pipeline::MeterIds meters{};
     SelectBucket select{};  // none: a choice between several buckets is given up
+    // Fills in what a popped label hid, layer 3 and above; none: whoever looks there gives up.
+    BehindLabel behind_label{};
     // Labels as ovs-actions(7) has them: the first is 2 over IPv6, has the low bits of the DSCP and
     // a TTL of 64 where IP has none; a pop changes the Ethernet type only with the last. Otherwise
     // as the agent has decided: label and class 0, TTL 0; a pop always changes the type.

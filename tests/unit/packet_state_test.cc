@@ -218,6 +218,14 @@ TEST_CASE("labels: pushed over IP and over labels, popped to what nobody has see
   CHECK(state.PopMpls(0x0800));
   CHECK(state.rebuilds_headers());
   CHECK_FALSE(state.PopMpls(0x0800));
+  // What the packet had there is not read: it is not known.
+  const Fields before = state.read();
+  (void)state.ReadMember(&Fields::nw_dst);
+  CHECK(state.is_blind());
+  CHECK(state.read() == before);
+  state.SetBlind(false);
+  state.WriteMember(&Fields::nw_tos, uint8_t{4});
+  CHECK(state.is_blind());
 }
 
 TEST_CASE("what the kernel cannot set is said") {

@@ -1,5 +1,5 @@
-// States of recirculation: who shares an id, how long one means what it means; and what ct()
-// becomes.
+// States of recirculation: who shares an id, how long one means what it means; what ct() becomes,
+// and what is left of actions when a popped label has to be looked behind.
 #include "agent/translate/recirculations.h"
 
 #include <optional>
@@ -42,8 +42,42 @@ TEST_CASE("recirculations: equal states share an id, others have others") {
   other.shows_conntrack = false;
   CHECK(table.Intern(other)->id != one->id);
   CHECK(table.Intern(State(5, 2))->id != one->id);
-  CHECK(table.size() == 5);
+  other = State(5);
+  other.search_port = 2;
+  CHECK(table.Intern(other)->id != one->id);
+  other = State(5);
+  other.carries_out_set = false;
+  CHECK(table.Intern(other)->id != one->id);
+  CHECK(table.size() == 7);
   CHECK(table.Find(one->id + 1) == nullptr);
+}
+
+TEST_CASE("recirculations: what is left of actions is part of a state, by its content") {
+  const auto with = [](std::initializer_list<std::pair<uint8_t, uint32_t>> rests) {
+    FrozenState state = State(5);
+    for (const auto& [table, port] : rests) {
+      Rest rest{.origin = {.table = table, .cookie = 7}, .actions = {}};
+      rest.actions.Append(pipeline::OutputAction{.port = port});
+      state.rest.push_back(std::move(rest));
+    }
+    return state;
+  };
+  Recirculations table(1), of_another_run(2);
+  const uint32_t id = table.Intern(with({{1, 2}}))->id;
+  CHECK(of_another_run.Intern(with({{1, 2}}))->id == id);
+  CHECK(table.Intern(with({{1, 2}}))->id == id);
+  CHECK(table.Intern(with({{2, 2}}))->id != id);
+  CHECK(table.Intern(with({{1, 3}}))->id != id);
+  CHECK(table.Intern(with({{1, 2}, {1, 2}}))->id != id);
+  FrozenState other = with({{1, 2}});
+  other.rest[0].origin.cookie = 8;
+  CHECK(table.Intern(other)->id != id);
+  // An action in the set is none that is left.
+  FrozenState in_set = State(5), left = State(5);
+  in_set.set.Append(pipeline::ExitAction{});
+  left.rest.resize(1);
+  left.rest[0].actions.Append(pipeline::ExitAction{});
+  CHECK(table.Intern(in_set)->id != table.Intern(left)->id);
 }
 
 TEST_CASE("recirculations: an id is the same in another run") {
@@ -266,6 +300,128 @@ TEST_CASE("ct: a loop ends") {
   CHECK(halves == 16);
   CHECK(lab.translation.verdict == Verdict::kDropRecircLoop);
   CHECK(lab.translation.actions.empty());
+}
+
+// What came with a label, and what it is when the label is gone.
+constexpr const char* kLabelled =
+    "recirc_id(0),in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x8847),"
+    "mpls(label=16,tc=0,ttl=9,bos=1)";
+
+TEST_CASE("pop_mpls: what nobody looks behind is not looked at again") {
+  Lab lab({"mpls,actions=pop_mpls:0x800,mod_dl_dst:0a:00:00:00:00:09,push_vlan:0x8100,2,in_port"});
+  CHECK(lab.Actions(kLabelled) ==
+        "pop_mpls(eth_type=0x800),set(eth(dst=0a:00:00:00:00:09)),push_vlan(vid=0,pcp=0),2,1");
+  CHECK(lab.translation.recirculations.empty());
+}
+
+TEST_CASE(
+    "pop_mpls: what looks behind goes on when the packet comes back, and what follows it too") {
+  struct Case {
+    std::vector<const char*> rules;
+    const char *first, *second;  // ID stands for the state's
+  };
+  const Case cases[] = {
+      // The search, then the rest of the list.
+      {{"mpls,actions=load:5->reg0,pop_mpls:0x800,resubmit(,1),2",
+        "table=1,tcp,reg0=5,actions=in_port"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "1,2"},
+      // A search as if from another port.
+      {{"mpls,actions=pop_mpls:0x800,resubmit(2,1)", "table=1,tcp,in_port=2,actions=in_port"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "1"},
+      {{"mpls,actions=pop_mpls:0x800,goto_table:1", "table=1,tcp,actions=2"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "2"},
+      // The action itself, then the rest.
+      {{"mpls,actions=pop_mpls:0x800,in_port,dec_ttl,2"},
+       "pop_mpls(eth_type=0x800),1,recirc(ID)",
+       "dec_ttl(le_1(drop)),2"},
+      {{"mpls,actions=pop_mpls:0x800,mod_nw_tos:32,2"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "set(ipv4(tos=0x20/0xfc)),2"},
+      {{"mpls,actions=pop_mpls:0x800,push:nw_ttl,pop:reg0[0..7],output:reg0[5..7]"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "2"},
+      {{"mpls,actions=pop_mpls:0x800,ct(commit),2"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "ct(commit,zone=0),2"},
+      // From the inside out.
+      {{"mpls,actions=resubmit(,1),set_field:9->pkt_mark,2", "table=1,actions=resubmit(,2),in_port",
+        "table=2,actions=pop_mpls:0x800,dec_ttl"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "dec_ttl(le_1(drop)),1,set_masked(skb_mark(0x9)),2"},
+      {{"mpls,actions=resubmit(,1),2", "table=1,actions=pop_mpls:0x800,mod_nw_tos:32,exit,in_port"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "drop"},
+      // A resubmit without a table means that of its rule, also behind it.
+      {{"mpls,actions=resubmit(,1)", "table=1,mpls,actions=pop_mpls:0x800,mod_nw_tos:32,resubmit:2",
+        "table=1,tcp,in_port=2,actions=in_port"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "set(ipv4(tos=0x20/0xfc)),1"},
+      // A copy is broken off by itself.
+      {{"mpls,actions=clone(pop_mpls:0x800,resubmit(,1),in_port),2", "table=1,tcp,actions=dec_ttl"},
+       "clone(pop_mpls(eth_type=0x800),recirc(ID)),2",
+       "dec_ttl(le_1(drop)),1"},
+      // The set is carried out at the end, and once.
+      {{"mpls,actions=pop_mpls:0x800,resubmit(,1),write_actions(mod_nw_tos:32,output:2)",
+        "table=1,actions=in_port"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "1,set(ipv4(tos=0x20/0xfc)),2"},
+      {{"mpls,actions=write_actions(pop_mpls:0x800,dec_ttl,set_field:0x20->nw_tos,output:2)"},
+       "pop_mpls(eth_type=0x800),recirc(ID)",
+       "dec_ttl(le_1(drop)),set(ipv4(tos=0x20/0xfc)),2"},
+      {{"mpls,actions=clone(pop_mpls:0x800,dec_ttl,in_port),write_actions(output:2)"},
+       "clone(pop_mpls(eth_type=0x800),recirc(ID)),2",
+       "dec_ttl(le_1(drop)),1"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.rules[0]);
+    Lab lab(c.rules);
+    const auto with_id = [&lab](std::string text) {
+      text.replace(text.find("ID"), 2, Id(lab.LastId()));
+      return text;
+    };
+    const std::string first = lab.Actions(kLabelled);
+    REQUIRE(lab.translation.recirculations.size() == 1);
+    CHECK(first == with_id(c.first));
+    CHECK(lab.translation.install);
+    // The packet that came has no such headers to be read.
+    CHECK(lab.Read().find("nw_") == std::string::npos);
+    CHECK(lab.Actions(with_id(TCP("ID", ""))) == c.second);
+  }
+}
+
+TEST_CASE("pop_mpls: a loop of pops ends, and so does what is to be kept") {
+  Lab lab({"mpls,actions=pop_mpls:0x800,resubmit(,1)",
+           "table=1,ip,actions=push_mpls:0x8847,pop_mpls:0x800,resubmit(,1)"});
+  (void)lab.Actions(kLabelled);
+  int halves = 0;
+  while (lab.translation.verdict == Verdict::kForward && halves < 100) {
+    std::string key = TCP("ID", "");
+    key.replace(key.find("ID"), 2, Id(lab.LastId()));
+    (void)lab.Actions(key);
+    ++halves;
+  }
+  CHECK(halves == 16);
+  CHECK(lab.translation.verdict == Verdict::kDropRecircLoop);
+  std::string rule = "mpls,actions=pop_mpls:0x800,dec_ttl";
+  for (int i = 0; i < 5000; ++i) rule += ",output:2";
+  Lab longer({rule.c_str()});
+  CHECK(longer.Actions(kLabelled) == "drop");
+  CHECK(longer.translation.verdict == Verdict::kDropTooLong);
+}
+
+TEST_CASE("pop_mpls: behind more than two tags the datapath sees nothing: refused") {
+  Lab lab({"mpls,actions=pop_mpls:0x800,push_vlan:0x88a8,push_vlan:0x8100,resubmit(,1),2",
+           "table=1,actions=push_vlan:0x8100,2,dec_ttl,2"});
+  (void)lab.Actions(kLabelled);
+  CHECK(lab.translation.verdict == Verdict::kForward);
+  Lab deeper(
+      {"mpls,actions=pop_mpls:0x800,push_vlan:0x88a8,push_vlan:0x8100,push_vlan:0x8100,"
+       "dec_ttl,2"});
+  CHECK(deeper.Actions(kLabelled) == "drop");
+  CHECK(deeper.translation.verdict == Verdict::kDropUnsupported);
 }
 
 TEST_CASE("ct: without zones in the kernel a zone is refused, by its name") {
