@@ -16,23 +16,32 @@ bool EraseStatic(uint16_t vlan, const base::Mac& mac, std::vector<StaticMac>* st
          }) > 0;
 }
 
-// Meters that actions name, also those inside of others.
-void AddMeters(pipeline::ActionSpan actions, std::vector<uint32_t>* meters) {
+// What actions name that stands in the configuration, also those inside of others.
+struct Named {
+  std::vector<uint32_t> meters;
+  std::vector<std::string> timeouts;
+};
+
+void AddNamed(pipeline::ActionSpan actions, Named* named) {
   for (const pipeline::Action action : actions) {
     uint32_t meter = 0;
     if (action.kind() == pipeline::ActionKind::kMeter)
       meter = action.Get<pipeline::MeterAction>().meter;
     if (action.kind() == pipeline::ActionKind::kController)
       meter = action.Get<pipeline::ControllerAction>().meter;
-    if (meter != 0) meters->push_back(meter);
-    AddMeters(action.nested(), meters);
+    if (meter != 0) named->meters.push_back(meter);
+    if (action.kind() == pipeline::ActionKind::kConntrack) {
+      const auto ct = action.Get<pipeline::ConntrackAction>();
+      if (!ct.timeout_name().empty()) named->timeouts.emplace_back(ct.timeout_name());
+    }
+    AddNamed(action.nested(), named);
   }
 }
 
-std::vector<uint32_t> MetersOf(pipeline::ActionSpan actions) {
-  std::vector<uint32_t> meters;
-  AddMeters(actions, &meters);
-  return meters;
+Named NamedBy(pipeline::ActionSpan actions) {
+  Named named;
+  AddNamed(actions, &named);
+  return named;
 }
 
 }  // namespace
@@ -43,6 +52,7 @@ Bridge::Bridge(BridgeOptions options, const base::Clock* clock)
       macs_(options_.mac_aging_ms, options_.mac_limit),
       ports_(std::make_shared<pipeline::PortTable>()),
       meters_(std::make_shared<pipeline::MeterIds>()),
+      timeouts_(std::make_shared<pipeline::TimeoutPolicies>()),
       mask_options_(options_.masks),
       masks_(options_.masks.budget),
       pipeline_(options_.masks.classifier),
@@ -117,33 +127,68 @@ std::shared_ptr<const pipeline::MeterIds> Bridge::meters() const {
   return meters_;
 }
 
-absl::Status Bridge::CheckMeters(const pipeline::Rule& rule) const {
-  const std::shared_ptr<const pipeline::MeterIds> declared = meters();
-  for (const uint32_t meter : MetersOf(rule.actions.span()))
-    if (!declared->meters.contains(meter))
-      return absl::NotFoundError(
-          absl::StrCat("there is no meter ", meter, ", which a rule asks for: ", ToString(rule)));
+void Bridge::SetTimeouts(std::shared_ptr<const pipeline::TimeoutPolicies> timeouts) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (*timeouts_ == *timeouts) return;
+    timeouts_ = std::move(timeouts);
+  }
+  BumpGeneration();
+}
+
+std::shared_ptr<const pipeline::TimeoutPolicies> Bridge::timeouts() const {
+  absl::MutexLock lock(&mutex_);
+  return timeouts_;
+}
+
+absl::Status Bridge::CheckNames(pipeline::ActionSpan actions,
+                                absl::FunctionRef<std::string()> whose) const {
+  const Named named = NamedBy(actions);
+  const std::shared_ptr<const pipeline::MeterIds> meters = this->meters();
+  for (const uint32_t meter : named.meters)
+    if (!meters->meters.contains(meter))
+      return absl::NotFoundError(absl::StrCat("there is no meter ", meter, ", which ", whose()));
+  const std::shared_ptr<const pipeline::TimeoutPolicies> timeouts = this->timeouts();
+  for (const std::string& timeout : named.timeouts)
+    if (!timeouts->declared.contains(timeout))
+      return absl::NotFoundError(absl::StrCat("there is no timeout policy \"", timeout,
+                                              "\" in the configuration (conntrack.timeouts), "
+                                              "which ",
+                                              whose()));
   return absl::OkStatus();
 }
 
-absl::Status Bridge::CheckMeters(const pipeline::Group& group) const {
-  const std::shared_ptr<const pipeline::MeterIds> declared = meters();
+absl::Status Bridge::CheckNames(const pipeline::Rule& rule) const {
+  return CheckNames(rule.actions.span(),
+                    [&] { return absl::StrCat("a rule asks for: ", ToString(rule)); });
+}
+
+absl::Status Bridge::CheckNames(const pipeline::Group& group) const {
   for (const pipeline::Bucket& bucket : group.buckets)
-    for (const uint32_t meter : MetersOf(bucket.actions.span()))
-      if (!declared->meters.contains(meter))
-        return absl::NotFoundError(
-            absl::StrCat("there is no meter ", meter, ", which group ", group.id, " asks for"));
+    SLUICE_RETURN_IF_ERROR(CheckNames(
+        bucket.actions.span(), [&] { return absl::StrCat("group ", group.id, " asks for"); }));
   return absl::OkStatus();
 }
 
 std::vector<std::string> Bridge::RulesWithMeter(uint32_t meter) const {
+  return RulesWith([meter](pipeline::ActionSpan actions) {
+    const Named named = NamedBy(actions);
+    return std::find(named.meters.begin(), named.meters.end(), meter) != named.meters.end();
+  });
+}
+
+std::vector<std::string> Bridge::RulesWithTimeout(std::string_view name) const {
+  return RulesWith([name](pipeline::ActionSpan actions) {
+    const Named named = NamedBy(actions);
+    return std::find(named.timeouts.begin(), named.timeouts.end(), name) != named.timeouts.end();
+  });
+}
+
+std::vector<std::string> Bridge::RulesWith(
+    absl::FunctionRef<bool(pipeline::ActionSpan)> names) const {
   std::vector<std::string> texts;
   pipeline::Versions::Reader reader(&pipeline_.versions());
   const pipeline::Versions::Snapshot snapshot(&reader);
-  const auto names = [&](pipeline::ActionSpan actions) {
-    const std::vector<uint32_t> meters = MetersOf(actions);
-    return std::find(meters.begin(), meters.end(), meter) != meters.end();
-  };
   for (size_t table = 0; table < pipeline::kTables; ++table)
     pipeline_.ForEachRule(static_cast<uint8_t>(table), snapshot.version(),
                           [&](const pipeline::TableRule& rule) {
@@ -208,9 +253,9 @@ void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
 
 absl::StatusOr<pipeline::Pipeline::Report> Bridge::ChangeRules(
     std::span<const pipeline::RuleChange> rules, std::span<const pipeline::GroupChange> groups) {
-  for (const pipeline::RuleChange& change : rules) SLUICE_RETURN_IF_ERROR(CheckMeters(change.rule));
+  for (const pipeline::RuleChange& change : rules) SLUICE_RETURN_IF_ERROR(CheckNames(change.rule));
   for (const pipeline::GroupChange& change : groups)
-    SLUICE_RETURN_IF_ERROR(CheckMeters(change.group));
+    SLUICE_RETURN_IF_ERROR(CheckNames(change.group));
   SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
                           pipeline_.Apply(rules, groups, clock_->Now()));
   OnRulesChanged(report);
@@ -219,8 +264,8 @@ absl::StatusOr<pipeline::Pipeline::Report> Bridge::ChangeRules(
 
 absl::StatusOr<pipeline::Pipeline::Report> Bridge::ReplaceRules(
     std::span<const pipeline::Rule> rules, std::span<const pipeline::Group> groups) {
-  for (const pipeline::Rule& rule : rules) SLUICE_RETURN_IF_ERROR(CheckMeters(rule));
-  for (const pipeline::Group& group : groups) SLUICE_RETURN_IF_ERROR(CheckMeters(group));
+  for (const pipeline::Rule& rule : rules) SLUICE_RETURN_IF_ERROR(CheckNames(rule));
+  for (const pipeline::Group& group : groups) SLUICE_RETURN_IF_ERROR(CheckNames(group));
   SLUICE_ASSIGN_OR_RETURN(const pipeline::Pipeline::Report report,
                           pipeline_.Replace(rules, groups, clock_->Now()));
   OnRulesChanged(report);

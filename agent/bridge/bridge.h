@@ -65,8 +65,12 @@ class Bridge final : public translate::MacLookup {
   // The kernel's meters, and which ones are declared. Rules name no others.
   void SetMeters(pipeline::MeterIds meters);
   std::shared_ptr<const pipeline::MeterIds> meters() const;
-  // Rules that name the meter, in the order of tables; some of them as text.
+  // The same of timeout policies.
+  void SetTimeouts(std::shared_ptr<const pipeline::TimeoutPolicies> timeouts);
+  std::shared_ptr<const pipeline::TimeoutPolicies> timeouts() const;
+  // Rules that name the meter, in the order of tables, then groups.
   std::vector<std::string> RulesWithMeter(uint32_t meter) const;
+  std::vector<std::string> RulesWithTimeout(std::string_view name) const;
 
   // A new bridge has one rule: priority 0, actions=normal. All changes of a call take effect at
   // once, or none: see Pipeline for errors.
@@ -125,8 +129,12 @@ class Bridge final : public translate::MacLookup {
  private:
   void ForgetMirrored(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PlaceStatics(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckMeters(const pipeline::Rule& rule) const;
-  absl::Status CheckMeters(const pipeline::Group& group) const;
+  // Whether what they name is declared.
+  absl::Status CheckNames(pipeline::ActionSpan actions,
+                          absl::FunctionRef<std::string()> whose) const;
+  absl::Status CheckNames(const pipeline::Rule& rule) const;
+  absl::Status CheckNames(const pipeline::Group& group) const;
+  std::vector<std::string> RulesWith(absl::FunctionRef<bool(pipeline::ActionSpan)> names) const;
   void OnRulesChanged(const pipeline::Pipeline::Report& report);
 
   const BridgeOptions options_;
@@ -135,6 +143,7 @@ class Bridge final : public translate::MacLookup {
   mutable absl::Mutex mutex_;
   std::shared_ptr<const pipeline::PortTable> ports_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const pipeline::MeterIds> meters_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const pipeline::TimeoutPolicies> timeouts_ ABSL_GUARDED_BY(mutex_);
   std::vector<StaticMac> statics_ ABSL_GUARDED_BY(mutex_);
   pipeline::MaskOptions mask_options_ ABSL_GUARDED_BY(mutex_);
   pipeline::MaskBudget masks_;
@@ -158,6 +167,7 @@ class Sight {
         packet_ins_(bridge->packet_ins().wanted()),
         ports_(bridge->ports()),
         meters_(bridge->meters()),
+        timeouts_(bridge->timeouts()),
         reader_(&bridge->pipeline().versions()),
         snapshot_(&reader_) {}
   Sight(const Sight&) = delete;
@@ -174,7 +184,8 @@ class Sight {
             .observer = observer,
             .packet_ins = packet_ins_,
             .recirculations = &bridge_->recirculations(),
-            .meters = meters_.get()};
+            .meters = meters_.get(),
+            .timeouts = timeouts_.get()};
   }
 
  private:
@@ -183,6 +194,7 @@ class Sight {
   bool packet_ins_;
   std::shared_ptr<const pipeline::PortTable> ports_;
   std::shared_ptr<const pipeline::MeterIds> meters_;
+  std::shared_ptr<const pipeline::TimeoutPolicies> timeouts_;
   pipeline::Versions::Reader reader_;
   pipeline::Versions::Snapshot snapshot_;
 };

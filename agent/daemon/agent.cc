@@ -13,6 +13,7 @@
 #include "agent/upcall/forwarder.h"
 #include "kmod-compat/features.h"
 #include "netlink/base/status.h"
+#include "netlink/conntrack/netfilter_request.h"
 
 namespace sluice::daemon {
 namespace {
@@ -103,6 +104,7 @@ absl::Status Agent::StartEngine() {
 
   SLUICE_ASSIGN_OR_RETURN(socket::Client meter_client, socket::Client::Open(NETLINK_GENERIC));
   meter_kernel_ = std::make_unique<port::NetlinkMeterKernel>(std::move(meter_client));
+  SLUICE_RETURN_IF_ERROR(StartConntrack());
   context_ = {.kernel = kernel_.get(),
               .meter_kernel = meter_kernel_.get(),
               .links = &links_,
@@ -112,7 +114,8 @@ absl::Status Agent::StartEngine() {
               // the CPU's upcalls go.
               .abilities = {.dec_ttl = true,
                             .upcall_pid = handlers_->pids().front(),
-                            .ct_zones = HasConntrackZones()},
+                            .ct_zones = ct_zones_},
+              .timeouts = conntrack_->policies(),
               .on_generation = [this] { revalidator_->Kick(); },
               .adopt = [this](flowcache::DatapathFlows* f) { AdoptFlows(f); },
               .on_datapaths = [this] { PublishDatapaths(); }};
@@ -126,6 +129,17 @@ absl::Status Agent::StartEngine() {
   handlers_->Start();
   running_ = true;
   revalidator_->Start();
+  return absl::OkStatus();
+}
+
+absl::Status Agent::StartConntrack() {
+  ct_zones_ = HasConntrackZones();
+  SLUICE_ASSIGN_OR_RETURN(socket::Client generic, socket::Client::Open(NETLINK_GENERIC));
+  SLUICE_ASSIGN_OR_RETURN(socket::Client netfilter, conntrack::OpenNetfilter());
+  conntrack_kernel_ =
+      std::make_unique<port::NetlinkConntrackKernel>(std::move(generic), std::move(netfilter));
+  conntrack_ = std::make_unique<port::ConntrackKeeper>(conntrack_kernel_.get(), ct_zones_);
+  conntrack_->Sync(config_.conntrack, 0);
   return absl::OkStatus();
 }
 
@@ -200,7 +214,7 @@ void Agent::PostStatus() {
                         .meters = bridge->MetersNow(),
                         .bridge = bridge->bridge(),
                         .flows = bridge->flows()});
-  board_->Post(std::move(postings));
+  board_->Post(std::move(postings), conntrack_->Status());
 }
 
 }  // namespace sluice::daemon

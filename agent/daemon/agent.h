@@ -30,6 +30,7 @@
 #include "agent/daemon/service_manager.h"
 #include "agent/daemon/status_board.h"
 #include "agent/flowcache/revalidator.h"
+#include "agent/port/conntrack_keeper.h"
 #include "agent/port/link_table.h"
 #include "agent/port/port_kernel.h"
 #include "agent/port/rate_limit.h"
@@ -75,11 +76,15 @@ class Agent final : public DesiredStateKeeper {
   absl::Status OpenEvents();
   absl::Status StartEngine();
   absl::Status StartHandlers();
+  absl::Status StartConntrack();
   absl::Status WatchAll();
   absl::Status WatchSignals();
 
   void OnSignals();
   void OnTick();
+  // Looks whether the kernel has the objects that we made.
+  void CheckKernelObjects();
+  void TakeTimeouts();
   void TellOverruns();
   void OnLinkEvents();
   void OnOvsEvents();
@@ -90,6 +95,7 @@ class Agent final : public DesiredStateKeeper {
   // Tells what would change, and makes it so unless it is a dry run.
   absl::StatusOr<v1::ApplyResponse> InLoop(const MakeDesired& make, bool dry_run);
   absl::Status CheckMetersInUse(const BridgeConfig& wanted) const;
+  absl::Status CheckTimeoutsInUse(const Config& wanted) const;
   absl::Status Compare(const DesiredState& wanted, v1::ApplyResponse* response);
   void Take(const DesiredState& wanted);
   // Whether something differs that is taken at the start alone.
@@ -123,6 +129,8 @@ class Agent final : public DesiredStateKeeper {
   std::optional<upcall::Dispatch> dispatch_;
   std::unique_ptr<port::NetlinkPortKernel> kernel_;
   std::unique_ptr<port::NetlinkMeterKernel> meter_kernel_;
+  std::unique_ptr<port::NetlinkConntrackKernel> conntrack_kernel_;
+  std::unique_ptr<port::ConntrackKeeper> conntrack_;
   std::unique_ptr<Overload> overload_;
   BridgeContext context_;
   std::vector<std::unique_ptr<BridgeRuntime>> bridges_;
@@ -134,6 +142,8 @@ class Agent final : public DesiredStateKeeper {
   port::RateLimit overruns_{10'000};
   port::RateLimit upcall_overruns_{10'000};
   uint64_t upcall_overruns_told_ = 0;
+  uint32_t ticks_ = 0;
+  bool ct_zones_ = true;
   bool running_ = false;  // the revalidator's thread is
 };
 

@@ -102,9 +102,33 @@ absl::Status Agent::CheckMetersInUse(const BridgeConfig& wanted) const {
   return absl::OkStatus();
 }
 
+// The same of timeout policies.
+absl::Status Agent::CheckTimeoutsInUse(const Config& wanted) const {
+  for (const port::TimeoutSpec& timeout : config_.conntrack.timeouts) {
+    const auto& kept = wanted.conntrack.timeouts;
+    if (std::any_of(kept.begin(), kept.end(),
+                    [&](const port::TimeoutSpec& other) { return other.name == timeout.name; }))
+      continue;
+    for (const std::unique_ptr<BridgeRuntime>& runtime : bridges_) {
+      const bool stays = std::any_of(
+          wanted.bridges.begin(), wanted.bridges.end(), [&](const BridgeConfig& bridge) {
+            return bridge.name == runtime->config().name && bridge.rules.empty();
+          });
+      if (!stays || !runtime->config().rules.empty()) continue;
+      const std::vector<std::string> rules = runtime->bridge()->RulesWithTimeout(timeout.name);
+      if (!rules.empty())
+        return absl::FailedPreconditionError(
+            absl::StrCat("timeout policy \"", timeout.name, "\" is in use by bridge \"",
+                         runtime->config().name, "\": ", rules[0]));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Agent::Compare(const DesiredState& wanted, v1::ApplyResponse* response) {
   for (const BridgeConfig& config : wanted.config().bridges)
     SLUICE_RETURN_IF_ERROR(CheckMetersInUse(config));
+  SLUICE_RETURN_IF_ERROR(CheckTimeoutsInUse(wanted.config()));
   for (const std::string& line : Differences(desired_, wanted)) response->add_differences(line);
   for (const BridgeConfig& config : wanted.config().bridges) {
     if (config.rules.empty()) continue;

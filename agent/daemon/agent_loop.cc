@@ -20,6 +20,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr base::MonotonicMs kTickMs = 1000;
+constexpr uint32_t kTicksOfObjects = 3;  // between looks for what others may have deleted
 constexpr base::MonotonicMs kMemoryMs = 60'000;
 // Batches of events taken in one turn, so that a flood of them does not starve the rest.
 constexpr int kMaxBatches = 64;
@@ -92,6 +93,21 @@ void Agent::OnTick() {
     bridge->TellEmergency(clock_.Now());
   }
   TellOverruns();
+  if (++ticks_ % kTicksOfObjects == 0) CheckKernelObjects();
+}
+
+void Agent::CheckKernelObjects() {
+  bool changed = false;
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) changed |= bridge->CheckMeters();
+  if (!conntrack_->idle()) changed |= conntrack_->Check(revalidator_->rounds());
+  if (!changed) return;
+  TakeTimeouts();
+  PostStatus();
+}
+
+void Agent::TakeTimeouts() {
+  context_.timeouts = conntrack_->policies();
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->TakeTimeouts();
 }
 
 // Handlers count, as they have no time to tell.
@@ -246,6 +262,8 @@ void Agent::Apply(const Config& config) {
         "{}: handlers, dispatch, flows, upcalls and control.socket change with the next start only",
         options_.config_file);
   if (!options_.keep_log_level) SetLogLevel(config.log_level);
+  conntrack_->Sync(config.conntrack, revalidator_->rounds());
+  context_.timeouts = conntrack_->policies();
   std::vector<std::unique_ptr<BridgeRuntime>> old = std::move(bridges_);
   bridges_.clear();
   for (const BridgeConfig& wanted : config.bridges) {

@@ -30,6 +30,7 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
   pipeline::MeterIds declared;
   for (const ovs::MeterConfig& meter : config_.meters) declared.meters[meter.id];
   made->SetMeters(std::move(declared));
+  made->SetTimeouts(context_->timeouts);
   if (!config_.rules.empty()) (void)made->ReplaceRules({}, {});  // none cannot be wrong
   return made;
 }
@@ -46,6 +47,7 @@ void BridgeRuntime::Reconfigure(const BridgeConfig& config) {
     if (other_statics) bridge_->SetStaticMacs(config_.fdb);
     bridge_->SetSwitchOptions(config_.options);
     SyncMeters(ports_.dp_ifindex());
+    TakeTimeouts();
     return LoadRules();
   }
   // A new table, which learns again; the revalidator adopts the flows that are in the kernel.
@@ -97,6 +99,12 @@ void BridgeRuntime::SyncMeters(int dp_ifindex) {
   }
   bridge_->SetMeters(meters_.Sync(dp_ifindex, wanted));
   meters_.DropUnwanted();
+}
+
+bool BridgeRuntime::CheckMeters() {
+  if (!meters_.Check()) return false;
+  SyncMeters(ports_.dp_ifindex());
+  return true;
 }
 
 MeterPosting BridgeRuntime::MetersNow() const {

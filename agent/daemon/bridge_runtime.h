@@ -34,6 +34,7 @@ struct BridgeContext {
   const base::Clock* clock = nullptr;
   uint32_t flow_limit = 0;
   translate::Abilities abilities{};
+  std::shared_ptr<const pipeline::TimeoutPolicies> timeouts;
   std::function<void()> on_generation;                   // by any thread
   std::function<void(flowcache::DatapathFlows*)> adopt;  // before upcalls of it are answered
   std::function<void()> on_datapaths;                    // some bridge's flows() changed
@@ -53,6 +54,10 @@ class BridgeRuntime final : public port::PortSink {
   // Why the rules are not those of the files; empty when they are.
   const std::string& rules_problem() const { return rules_problem_; }
   MeterPosting MetersNow() const;
+  // Makes meters again that somebody else deleted. True when MetersNow() changed.
+  bool CheckMeters();
+  // After context->timeouts has changed.
+  void TakeTimeouts() { bridge_->SetTimeouts(context_->timeouts); }
   // nullptr while there is no datapath.
   const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
 

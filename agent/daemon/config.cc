@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "agent/daemon/conntrack_config.h"
 #include "agent/daemon/overlay_config.h"
 #include "agent/daemon/tunnel_config.h"
 #include "agent/daemon/yaml_reader.h"
@@ -52,6 +53,7 @@ class ConfigReader {
         {"upcalls", [this](const YamlValue& v) { ReadUpcalls(v); }},
         {"log", [this](const YamlValue& v) { ReadLog(v); }},
         {"control", [this](const YamlValue& v) { ReadControl(v); }},
+        {"conntrack", [this](const YamlValue& v) { config_.conntrack = ReadConntrack(v); }},
         {"bridges", [this](const YamlValue& v) { ReadBridges(v); }, true},
     });
   }

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "agent/bridge/bridge.h"
 #include "agent/pipeline/classifier/mask_options.h"
+#include "agent/port/conntrack_keeper.h"
 #include "agent/port/port_spec.h"
 #include "netlink/ovs/meter.h"
 
@@ -68,6 +69,7 @@ struct Config {
   UpcallsConfig upcalls;
   LogLevel log_level = LogLevel::kInfo;
   std::string control_socket = "/run/sluice/sluiced.sock";
+  port::ConntrackSpec conntrack{};
   std::vector<BridgeConfig> bridges{};
   friend bool operator==(const Config&, const Config&) = default;
 };

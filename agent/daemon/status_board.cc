@@ -99,10 +99,16 @@ StatusBoard::StatusBoard(const upcall::HandlerPool* handlers, flowcache::Revalid
       bridges_(std::make_shared<std::vector<BridgePosting>>()),
       client_(std::move(client)) {}
 
-void StatusBoard::Post(std::vector<BridgePosting> bridges) {
+void StatusBoard::Post(std::vector<BridgePosting> bridges, port::ConntrackStatus conntrack) {
   auto fresh = std::make_shared<const std::vector<BridgePosting>>(std::move(bridges));
   absl::MutexLock lock(&mutex_);
   bridges_ = std::move(fresh);
+  conntrack_ = std::move(conntrack);
+}
+
+port::ConntrackStatus StatusBoard::conntrack() const {
+  absl::MutexLock lock(&mutex_);
+  return conntrack_;
 }
 
 std::shared_ptr<const std::vector<BridgePosting>> StatusBoard::bridges() const {
@@ -126,6 +132,17 @@ v1::GetHealthResponse StatusBoard::Health() {
         out.add_problems(
             absl::StrCat(bridge.name, ": port ", port.spec.name, " is not up: ", port.reason));
   }
+  const port::ConntrackStatus conntrack = this->conntrack();
+  for (const port::LimitStatus& limit : conntrack.limits)
+    if (!limit.problem.empty())
+      out.add_problems(absl::StrCat(
+          "conntrack: the limit of ",
+          limit.zone == ovs::kDefaultZone ? "other zones" : absl::StrCat("zone ", limit.zone), ": ",
+          limit.problem));
+  for (const port::TimeoutStatus& timeout : conntrack.timeouts)
+    if (!timeout.problem.empty())
+      out.add_problems(
+          absl::StrCat("conntrack: timeout policy ", timeout.kernel_name, ": ", timeout.problem));
   out.set_healthy(out.problems().empty());
   return out;
 }

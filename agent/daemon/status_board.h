@@ -18,6 +18,7 @@
 #include "agent/daemon/bridge_runtime.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/flowcache/revalidator.h"
+#include "agent/port/conntrack_keeper.h"
 #include "agent/port/port_manager.h"
 #include "agent/upcall/dispatch.h"
 #include "agent/upcall/handler_pool.h"
@@ -54,7 +55,7 @@ class StatusBoard final : public control::Source {
               upcall::DispatchMode mode, socket::Client client, DesiredStateKeeper* keeper,
               const base::Clock* clock);
 
-  void Post(std::vector<BridgePosting> bridges);
+  void Post(std::vector<BridgePosting> bridges, port::ConntrackStatus conntrack);
 
   v1::GetHealthResponse Health() override;
   v1::GetStatusResponse Status() override;
@@ -91,6 +92,7 @@ class StatusBoard final : public control::Source {
 
  private:
   std::shared_ptr<const std::vector<BridgePosting>> bridges() const;
+  port::ConntrackStatus conntrack() const;
   absl::StatusOr<std::shared_ptr<bridge::Bridge>> Find(const std::string& name) const;
   // Visits the bridge of that name, or all of them for an empty one; kNotFound when there is none.
   absl::Status ForEachOf(const std::string& bridge,
@@ -111,6 +113,7 @@ class StatusBoard final : public control::Source {
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const std::vector<BridgePosting>> bridges_ ABSL_GUARDED_BY(mutex_);
+  port::ConntrackStatus conntrack_ ABSL_GUARDED_BY(mutex_);
   absl::Mutex client_mutex_;
   socket::Client client_ ABSL_GUARDED_BY(client_mutex_);
 };

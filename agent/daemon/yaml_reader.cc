@@ -127,7 +127,7 @@ YamlValue YamlValue::Child(const YAML::Node& node, const YAML::Mark& where,
   return {node, where, absl::StrCat(path_, base::ToAbsl(dot), base::ToAbsl(step)), problems_};
 }
 
-const YamlValue::Key* YamlValue::FindKey(std::initializer_list<Key> keys, const YAML::Node& name,
+const YamlValue::Key* YamlValue::FindKey(std::span<const Key> keys, const YAML::Node& name,
                                          std::vector<bool>* seen) const {
   if (!name.IsScalar()) {
     problems_->Add(name.Mark(), path_, "a key must be a word");
@@ -139,7 +139,7 @@ const YamlValue::Key* YamlValue::FindKey(std::initializer_list<Key> keys, const 
   for (const Key& key : keys) {
     const size_t distance = word.size() > 40 ? closest_distance : EditDistance(word, key.name);
     if (distance == 0) {
-      const size_t index = static_cast<size_t>(&key - keys.begin());
+      const size_t index = static_cast<size_t>(&key - keys.data());
       if (!(*seen)[index]) {
         (*seen)[index] = true;
         return &key;
@@ -165,7 +165,7 @@ const YamlValue::Key* YamlValue::FindKey(std::initializer_list<Key> keys, const 
   return nullptr;
 }
 
-void YamlValue::ReadMap(std::initializer_list<Key> keys) const {
+void YamlValue::ReadMap(std::span<const Key> keys) const {
   std::vector<bool> seen(keys.size());
   if (node_.IsMap()) {
     for (const auto& pair : node_) {
@@ -179,7 +179,7 @@ void YamlValue::ReadMap(std::initializer_list<Key> keys) const {
     return Fail("needs keys and values, each as \"key: value\"");
   }
   for (size_t i = 0; i < keys.size(); ++i) {
-    const Key& key = keys.begin()[i];
+    const Key& key = keys[i];
     if (key.required && !seen[i]) Fail(absl::StrCat("the key ", Quoted(key.name), " is missing"));
   }
 }

@@ -22,6 +22,7 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,7 +78,10 @@ class YamlValue {
 
   // Hands each key's value to its reader. An unknown key is a problem, and so is one given twice,
   // or one that is required and not there. An empty value is an empty map.
-  void ReadMap(std::initializer_list<Key> keys) const;
+  void ReadMap(std::initializer_list<Key> keys) const {
+    ReadMap(std::span(keys.begin(), keys.size()));
+  }
+  void ReadMap(std::span<const Key> keys) const;
   // Hands over each item, with its place from 0. An empty value is an empty list.
   void ReadList(size_t max, absl::FunctionRef<void(size_t, const YamlValue&)> read) const;
 
@@ -95,7 +99,7 @@ class YamlValue {
 
  private:
   YamlValue Child(const YAML::Node& node, const YAML::Mark& where, std::string_view step) const;
-  const Key* FindKey(std::initializer_list<Key> keys, const YAML::Node& name,
+  const Key* FindKey(std::span<const Key> keys, const YAML::Node& name,
                      std::vector<bool>* seen) const;
 
   YAML::Node node_;

@@ -205,6 +205,10 @@ struct ConntrackAction {
   std::array<char, kMaxTimeout> timeout{};  // name of a policy, filled with zeros
 
   bool Has(Flag flag) const { return (flags & flag) != 0; }
+  // Empty without.
+  std::string_view timeout_name() const {
+    return {timeout.data(), strnlen(timeout.data(), timeout.size())};
+  }
 };
 struct ConntrackClearAction {
   static constexpr ActionKind kKind = ActionKind::kConntrackClear;

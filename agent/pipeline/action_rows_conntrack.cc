@@ -264,10 +264,7 @@ void FormatConntrack(const Action& action, const PortNames* ports, std::string* 
     AppendNat(ct, out);
     out->push_back(',');
   }
-  const std::string_view timeout(
-      ct.timeout.data(), static_cast<size_t>(std::find(ct.timeout.begin(), ct.timeout.end(), '\0') -
-                                             ct.timeout.begin()));
-  if (!timeout.empty()) absl::StrAppend(out, "timeout=", ToAbsl(timeout), ",");
+  if (!ct.timeout_name().empty()) absl::StrAppend(out, "timeout=", ToAbsl(ct.timeout_name()), ",");
   if (!action.nested().empty()) {
     out->append("exec(");
     AppendActions(action.nested(), ports, out);

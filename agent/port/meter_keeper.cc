@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -78,7 +79,7 @@ absl::Status MeterKeeper::Put(uint32_t id, ovs::MeterConfig config) {
 void MeterKeeper::Place(const MeterKey& key, Entry* entry) {
   static base::Counter& refused =
       base::Counters::Get("meter_errors", "Meters that the kernel refused.");
-  entry->problem = problem_;
+  const std::string told = std::exchange(entry->problem, problem_);
   if (!problem_.empty()) return;
   if (entry->spec.bands.size() > features_.max_bands) {
     entry->problem = absl::StrCat("this kernel's meters have at most ", features_.max_bands,
@@ -101,7 +102,8 @@ void MeterKeeper::Place(const MeterKey& key, Entry* entry) {
     const int error = base::ErrnoOf(status);
     if (error != EBUSY && error != EFBIG) break;
   }
-  spdlog::error("{}: {} cannot be had: {}", bridge_, NameOf(key), entry->problem);
+  if (entry->problem != told)  // it is tried again and again
+    spdlog::error("{}: {} cannot be had: {}", bridge_, NameOf(key), entry->problem);
 }
 
 pipeline::MeterIds MeterKeeper::Sync(int dp_ifindex,
@@ -151,6 +153,24 @@ void MeterKeeper::DropUnwanted() {
                    base::FromAbsl(status.message()));
   }
   doomed_.clear();
+}
+
+bool MeterKeeper::Check() {
+  static base::Counter& remade =
+      base::Counters::Get("meters_remade", "Meters that somebody else had deleted: made again.");
+  if (dp_ifindex_ == 0 || !problem_.empty()) return false;
+  bool lacks = false;
+  for (auto& [key, entry] : entries_) {
+    if (entry.id) {
+      const absl::StatusOr<ovs::Meter> there = kernel_->Get(dp_ifindex_, *entry.id);
+      if (there.ok() || base::ErrnoOf(there.status()) != ENOENT) continue;
+      spdlog::warn("{}: {} was deleted by somebody else, and is made again", bridge_, NameOf(key));
+      remade.Add();
+      entry.id.reset();
+    }
+    lacks = true;
+  }
+  return lacks;
 }
 
 std::vector<MeterStatus> MeterKeeper::Status() const {

@@ -61,6 +61,9 @@ class MeterKeeper {
   // are no more wanted stay until DropUnwanted(), and their ids are nobody's until then.
   pipeline::MeterIds Sync(int dp_ifindex, const std::map<MeterKey, ovs::MeterConfig>& wanted);
   void DropUnwanted();
+  // Looks whether the kernel has its meters still. True when one has to be had by another Sync():
+  // somebody else deleted it, or it could not be had before.
+  bool Check();
 
   // By key.
   std::vector<MeterStatus> Status() const;

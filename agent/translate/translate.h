@@ -20,6 +20,7 @@
 #include "agent/pipeline/meter_ids.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
+#include "agent/pipeline/timeout_policies.h"
 #include "agent/translate/recirculations.h"
 #include "netlink/base/address.h"
 #include "netlink/ovs/action_list.h"
@@ -137,6 +138,8 @@ struct View {
   Recirculations* recirculations = nullptr;
   // The kernel's meters; null: there are none.
   const pipeline::MeterIds* meters = nullptr;
+  // Likewise of timeout policies.
+  const pipeline::TimeoutPolicies* timeouts = nullptr;
 };
 
 class Walk;

@@ -180,6 +180,7 @@ class Walk {
   std::optional<uint16_t> ZoneOf(const pipeline::ConntrackAction& ct);
   void PutMarkAndLabel(pipeline::ActionSpan exec);
   void PutHelper(const pipeline::ConntrackAction& ct);
+  void PutTimeout(const pipeline::ConntrackAction& ct);
 
   // walk_tunnels.cc
   // Makes in_port the port of a packet that came from a device of tunnels; false: it is nobody's.

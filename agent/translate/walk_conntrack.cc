@@ -72,14 +72,7 @@ void Walk::DoConntrack(const Action& action) {
     if (view_->kernel.ct_zones) AppendNumber(OVS_CT_ATTR_ZONE, *zone, &out_->actions);
     PutMarkAndLabel(action.nested());
     PutHelper(ct);
-    if (ct.timeout[0] != '\0') {
-      // The kernel looks for a policy of the packet's protocol.
-      (void)now_.state.ReadMember(&Fields::nw_proto);
-      const auto end = std::find(ct.timeout.begin(), ct.timeout.end(), '\0');
-      AppendString(OVS_CT_ATTR_TIMEOUT,
-                   {ct.timeout.data(), static_cast<size_t>(end - ct.timeout.begin())},
-                   &out_->actions);
-    }
+    PutTimeout(ct);
     if (ct.Has(Flag::kNat)) AppendNat(ct, &out_->actions);
   }
   if (ct.table != ConntrackAction::kNoTable) {
@@ -145,6 +138,20 @@ void Walk::PutHelper(const ConntrackAction& ct) {
   const bool ftp = ct.helper == Helper::kFtp;
   if (proto != (ftp ? kTcp : kUdp)) return Note("not the protocol of that helper: without it");
   AppendString(OVS_CT_ATTR_HELPER, ftp ? "ftp" : "tftp", &out_->actions);
+}
+
+// The kernel's policies are for one protocol, and one that is not there is no error to it: then the
+// connection has the system's timeouts.
+void Walk::PutTimeout(const ConntrackAction& ct) {
+  if (ct.timeout_name().empty()) return;
+  const uint8_t version = HoldsNow(Needs::kIpv4) ? 4 : 6;
+  const uint8_t protocol = now_.state.ReadMember(&Fields::nw_proto);
+  const std::string* policy =
+      view_->timeouts == nullptr
+          ? nullptr
+          : view_->timeouts->Find(ct.timeout_name(), {.version = version, .protocol = protocol});
+  if (policy == nullptr) return Note("no such timeout policy for that protocol: without it");
+  AppendString(OVS_CT_ATTR_TIMEOUT, *policy, &out_->actions);
 }
 
 void Walk::DoConntrackClear(const Action& /*action*/) {

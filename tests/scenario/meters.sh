@@ -90,6 +90,11 @@ check 'which is in force at once' wait_for all_came
 control meters | tee "$work/meters"
 check 'the list tells them as ovs-ofctl does' grep -q 'meter=2 kbps burst stats bands=type=drop rate=5000 burst_size=500' "$work/meters"
 
+# Somebody else deletes one.
+dpctl del-meter br0 meter=1 || fail 'somebody else deletes a meter'
+is_back() { [[ $(counter meters_remade) -ge 1 && $(field 'm["number"] == 1' kernel_id) = 1 ]] && dpctl dump-meters br0 meter=1 | grep -c meter=1 >/dev/null; }
+check 'a meter that somebody else deleted is made again' wait_for is_back
+
 # Of others, and after a restart.
 dpctl add-meter br0 'meter=77,pktps,bands=type=drop,rate=1' || fail 'somebody else adds a meter'
 packets=$(field 'm["number"] == 1' packets)

@@ -15,6 +15,53 @@ std::string ErrorsOf(std::string_view text) {
   return config.ok() ? "" : std::string(config.status().message());
 }
 
+TEST_CASE("limits of zones and timeout policies are read") {
+  const absl::StatusOr<Config> config = ParseConfig(R"(
+conntrack:
+  limits: {default: 9, zones: [{zone: 5, limit: 3}, {zone: 0, limit: 0}]}
+  timeouts:
+    - {name: web, tcp: {established: 5m, close: 7s}, icmp: {}}
+    - {name: six, family: inet6, udp: {unreplied: 3s}}
+bridges: []
+)",
+                                                    "f");
+  REQUIRE(config.status() == absl::OkStatus());
+  const port::ConntrackSpec& spec = config->conntrack;
+  CHECK(spec.limits == std::map<int, uint32_t>{{ovs::kDefaultZone, 9}, {0, 0}, {5, 3}});
+  std::string names;
+  for (const port::TimeoutSpec& timeout : spec.timeouts) names += KernelNameOf(timeout) + " ";
+  CHECK(names == "sluice_web_tcp4 sluice_web_tcp6 sluice_web_icmp4 sluice_six_udp6 ");
+  CHECK(spec.timeouts[0].timeouts.size() == 16);
+}
+
+TEST_CASE("errors of conntrack name the place") {
+  struct Case {
+    std::string_view text, error;
+  };
+  const Case cases[] = {
+      {"limits: {zones: [{zone: 5, limit: 3}, {zone: 5, limit: 4}]}",
+       "conntrack.limits.zones[1]: is another limit of zone 5"},
+      {"limits: {zones: [{zone: 65536, limit: 3}]}", "conntrack.limits.zones[0].zone: "},
+      {"limits: {zones: [{zone: 5}]}", "conntrack.limits.zones[0]: the key \"limit\" is missing"},
+      {"timeouts: [{name: w, tcp: {closed: 5s}}]", "conntrack.timeouts[0].tcp: unknown key"},
+      {"timeouts: [{name: w, tcp: {close: 1500ms}}]",
+       "conntrack.timeouts[0].tcp.close: must be whole seconds"},
+      {"timeouts: [{name: w, family: inet6, icmp: {timeout: 5s}}]",
+       "conntrack.timeouts[0]: has no protocol of its family"},
+      {"timeouts: [{name: a-name-that-is-too-long, tcp: {}}]",
+       "conntrack.timeouts[0]: must have a name of 1 to 15 letters"},
+      {"timeouts: [{name: w, tcp: {}}, {name: w, udp: {}}]",
+       "conntrack.timeouts[1]: has the name \"w\" of another policy"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    const std::string text = "bridges: []\nconntrack: {" + std::string(c.text) + "}\n";
+    const std::string errors = ErrorsOf(text);
+    CHECK(errors.find(c.error) != std::string::npos);
+    CHECK(errors.starts_with("f:2:"));
+  }
+}
+
 TEST_CASE("a configuration is read") {
   const absl::StatusOr<Config> config = ParseConfig(R"(
 handlers: 3

@@ -119,6 +119,18 @@ TEST_CASE("meters: those of an agent that ran before are taken over, others left
   CHECK(lab.keeper.foreign().empty());
 }
 
+TEST_CASE("meters: one that somebody else deleted is had again, under its id") {
+  Lab lab;
+  lab.wanted = {{{.number = 3}, Rate(1)}, {{.port = "v1", .number = 0}, Rate(3)}};
+  const pipeline::MeterIds ids = lab.keeper.Sync(5, lab.wanted);
+  CHECK_FALSE(lab.keeper.Check());
+  lab.kernel.there.erase(3);
+  CHECK(lab.keeper.Check());
+  CHECK(lab.keeper.Sync(5, lab.wanted) == ids);
+  CHECK(lab.kernel.there.at(3).bands[0].rate == 1);
+  CHECK_FALSE(lab.keeper.Check());
+}
+
 TEST_CASE("meters: what the kernel refuses is told, and what can be had instead is taken") {
   Lab lab;
   lab.kernel.busy = {3, 512};

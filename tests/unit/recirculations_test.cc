@@ -159,6 +159,10 @@ class Lab {
       rules.push_back(*rule);
     }
     bridge_.SetPorts({{.port_no = 1, .name = "p1"}, {.port_no = 2, .name = "p2"}});
+    auto timeouts = std::make_shared<pipeline::TimeoutPolicies>();
+    timeouts->declared["long"][{.version = 4, .protocol = 6}] = "sluice_long_tcp4";
+    timeouts->declared["never"];
+    bridge_.SetTimeouts(timeouts);
     REQUIRE_OK(bridge_.ReplaceRules(rules, {}));
   }
 
@@ -220,7 +224,8 @@ TEST_CASE("ct: what a rule says is what the datapath is told, in the order in wh
        "ct(commit,zone=0,label=0x5000000000000000000000000/0xffffffff000000000000000000000000)"},
       {"ct(commit,alg=ftp)", "ct(commit,zone=0,helper=ftp)"},
       {"ct(commit,alg=tftp)", "ct(commit,zone=0)"},  // of UDP
-      {"ct(commit,timeout=long)", "ct(commit,zone=0,timeout=long)"},
+      {"ct(commit,timeout=long)", "ct(commit,zone=0,timeout=sluice_long_tcp4)"},
+      {"ct(commit,timeout=never)", "ct(commit,zone=0)"},  // the kernel has it not
       {"ct(nat)", "ct(zone=0,nat)"},
       {"ct(commit,nat(src=10.0.0.7))", "ct(commit,zone=0,nat(src=10.0.0.7))"},
       {"ct(commit,nat(src=10.0.0.7-10.0.0.9:5-6,random))",
