@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "agent/bridge/mac_table.h"
 #include "agent/bridge/packet_ins.h"
+#include "agent/bridge/peer_monitor.h"
 #include "agent/pipeline/classifier/mask_budget.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
@@ -115,6 +116,12 @@ class Bridge final : public translate::MacLookup {
   PacketIns& packet_ins() { return packet_ins_; }
   const PacketIns& packet_ins() const { return packet_ins_; }
 
+  // Heartbeats of the overlay's peers.
+  PeerMonitor& peers() { return *peers_; }
+  const PeerMonitor& peers() const { return *peers_; }
+  // One that another bridge had before. To be set before other threads use the bridge.
+  void SetPeers(std::shared_ptr<PeerMonitor> peers) { peers_ = std::move(peers); }
+
   std::optional<uint32_t> FindPort(uint16_t vlan, const base::Mac& mac) const override;
   bool IsStatic(uint16_t vlan, const base::Mac& mac) const override;
 
@@ -154,6 +161,7 @@ class Bridge final : public translate::MacLookup {
   std::atomic<uint64_t> generation_{1}, switch_generation_{1}, masks_generation_{0};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;
+  std::shared_ptr<PeerMonitor> peers_ = std::make_shared<PeerMonitor>();
   PacketIns packet_ins_{[this] { BumpGeneration(); }};  // last: it calls the rest
 };
 

@@ -97,6 +97,7 @@ absl::Status Agent::StartEngine() {
   SLUICE_ASSIGN_OR_RETURN(socket::Client client, socket::Client::Open(NETLINK_GENERIC));
   overload_ = std::make_unique<Overload>(static_cast<uint64_t>(config_.upcalls.cut_off.count()),
                                          &handlers_->ledger(), &*dispatch_, kernel_.get(), &clock_);
+  SLUICE_ASSIGN_OR_RETURN(heartbeats_, Heartbeats::Open());
   board_ = std::make_unique<StatusBoard>(handlers_.get(), revalidator_.get(), dispatch_->mode(),
                                          std::move(client), this, &clock_);
   // Serving the socket is what keeps a second daemon out: before the kernel is touched.
@@ -124,6 +125,7 @@ absl::Status Agent::StartEngine() {
   for (const BridgeConfig& bridge : config_.bridges) {
     bridges_.push_back(std::make_unique<BridgeRuntime>(bridge, &context_));
     bridges_.back()->ports().Reconcile();
+    bridges_.back()->ConfigureMonitor();
   }
   PostStatus();
   handlers_->Start();

@@ -26,6 +26,7 @@
 #include "agent/daemon/config.h"
 #include "agent/daemon/desired_state.h"
 #include "agent/daemon/event_loop.h"
+#include "agent/daemon/heartbeats.h"
 #include "agent/daemon/overload.h"
 #include "agent/daemon/service_manager.h"
 #include "agent/daemon/status_board.h"
@@ -86,6 +87,7 @@ class Agent final : public DesiredStateKeeper {
   void CheckKernelObjects();
   void TakeTimeouts();
   void TellOverruns();
+  void OnHeartbeat();
   void OnLinkEvents();
   void OnOvsEvents();
   void OnOvsMessage(const socket::Event& event);
@@ -132,6 +134,7 @@ class Agent final : public DesiredStateKeeper {
   std::unique_ptr<port::NetlinkConntrackKernel> conntrack_kernel_;
   std::unique_ptr<port::ConntrackKeeper> conntrack_;
   std::unique_ptr<Overload> overload_;
+  std::optional<Heartbeats> heartbeats_;
   BridgeContext context_;
   std::vector<std::unique_ptr<BridgeRuntime>> bridges_;
   std::vector<BridgeRuntime*> dirty_;

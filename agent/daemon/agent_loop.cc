@@ -20,7 +20,8 @@ namespace sluice::daemon {
 namespace {
 
 constexpr base::MonotonicMs kTickMs = 1000;
-constexpr uint32_t kTicksOfObjects = 3;  // between looks for what others may have deleted
+constexpr uint32_t kTicksOfObjects = 3;          // between looks for what others may have deleted
+constexpr base::MonotonicMs kHeartbeatMs = 100;  // how often it is looked whether one is due
 constexpr base::MonotonicMs kMemoryMs = 60'000;
 // Batches of events taken in one turn, so that a flood of them does not starve the rest.
 constexpr int kMaxBatches = 64;
@@ -48,6 +49,8 @@ absl::Status Agent::WatchAll() {
   SLUICE_ASSIGN_OR_RETURN(deadline_timer_, loop_->AddTimer([] {}));  // AfterTurn() does the work
   SLUICE_ASSIGN_OR_RETURN(Timer * tick, loop_->AddTimer([this] { OnTick(); }));
   tick->SetEvery(kTickMs);
+  SLUICE_ASSIGN_OR_RETURN(Timer * heartbeat, loop_->AddTimer([this] { OnHeartbeat(); }));
+  heartbeat->SetEvery(kHeartbeatMs);
   SLUICE_ASSIGN_OR_RETURN(Timer * memory, loop_->AddTimer(ReturnFreeMemory));
   memory->SetEvery(kMemoryMs);
   if (const base::MonotonicMs interval = service_manager_.watchdog_interval(); interval > 0) {
@@ -108,6 +111,11 @@ void Agent::CheckKernelObjects() {
 void Agent::TakeTimeouts() {
   context_.timeouts = conntrack_->policies();
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) bridge->TakeTimeouts();
+}
+
+void Agent::OnHeartbeat() {
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+    if (heartbeats_->Beat(bridge.get(), clock_.Now())) MarkDirty(bridge.get());
 }
 
 // Handlers count, as they have no time to tell.
@@ -216,7 +224,10 @@ void Agent::AfterTurn() {
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
     if (bridge->ports().deadline().value_or(now + 1) <= now) MarkDirty(bridge.get());
   if (!dirty_.empty()) {
-    for (BridgeRuntime* bridge : std::exchange(dirty_, {})) bridge->ports().Reconcile();
+    for (BridgeRuntime* bridge : std::exchange(dirty_, {})) {
+      bridge->ports().Reconcile();
+      bridge->ConfigureMonitor();
+    }
     PostStatus();
   }
   if (overload_->deadline().value_or(now + 1) <= now) overload_->Review();

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
+#include <random>
 
 #include "agent/daemon/rule_requests.h"
 
@@ -11,6 +13,7 @@ namespace sluice::daemon {
 BridgeRuntime::BridgeRuntime(const BridgeConfig& config, const BridgeContext* context)
     : config_(config),
       context_(context),
+      peers_(std::make_shared<bridge::PeerMonitor>(std::random_device()())),
       bridge_(MakeBridge()),
       meters_(config.name, context->meter_kernel),
       ports_(config.name, config.ports, context->kernel, context->links, this, context->clock) {}
@@ -24,6 +27,7 @@ std::shared_ptr<bridge::Bridge> BridgeRuntime::MakeBridge() const {
       context_->clock);
   made->SetChangeListener(context_->on_generation);
   made->SetAbilities(context_->abilities);
+  made->SetPeers(peers_);
   made->SetStaticMacs(config_.fdb);
   made->SetSwitchOptions(config_.options);
   // Rules may name them before the kernel has them.
@@ -113,6 +117,19 @@ MeterPosting BridgeRuntime::MetersNow() const {
           .max_meters = meters_.features().max_meters,
           .max_bands = meters_.features().max_bands,
           .foreign = {meters_.foreign().begin(), meters_.foreign().end()}};
+}
+
+void BridgeRuntime::ConfigureMonitor() {
+  uint32_t mtu = 0;
+  for (const port::PortSpec& port : config_.ports) {
+    const route::Link* link = port.tunnel ? nullptr : context_->links->Find(port.name);
+    if (link != nullptr) mtu = std::max(mtu, link->mtu);
+  }
+  std::map<std::string, bridge::PeerPort> peers;
+  const auto ports = bridge_->ports();
+  for (const pipeline::BridgePort& port : ports->ports())
+    if (port.is_peer && port.tunnel) peers[port.name] = {.port_no = port.port_no, .mtu = mtu};
+  peers_->Configure(peers, config_.heartbeats);
 }
 
 void BridgeRuntime::OnDatapath(int dp_ifindex) {

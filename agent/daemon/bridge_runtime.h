@@ -58,6 +58,8 @@ class BridgeRuntime final : public port::PortSink {
   bool CheckMeters();
   // After context->timeouts has changed.
   void TakeTimeouts() { bridge_->SetTimeouts(context_->timeouts); }
+  // Tells the monitor of peers which there are, and how large packets are: after Reconcile().
+  void ConfigureMonitor();
   // nullptr while there is no datapath.
   const std::shared_ptr<flowcache::DatapathFlows>& flows() const { return flows_; }
 
@@ -78,6 +80,7 @@ class BridgeRuntime final : public port::PortSink {
 
   BridgeConfig config_;
   const BridgeContext* const context_;
+  const std::shared_ptr<bridge::PeerMonitor> peers_;  // of bridge_, and those that come after it
   std::shared_ptr<bridge::Bridge> bridge_;
   std::shared_ptr<flowcache::DatapathFlows> flows_;
   std::string rules_problem_;  // why the files could not be taken; empty: they were

@@ -195,7 +195,7 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
       {"masks", [&](const YamlValue& v) { bridge.masks = ReadMasks(v); }},
       {"overlay",
        [&](const YamlValue& v) {
-         for (OverlayPeer& peer : ReadOverlay(v)) {
+         for (OverlayPeer& peer : ReadOverlay(v, &bridge.heartbeats)) {
            peer.port.name = TakeName(peer.name);
            peers.emplace_back(std::move(peer.port), peer.place);
          }

@@ -54,7 +54,8 @@ struct BridgeConfig {
   uint32_t mac_limit = 8192;
   std::vector<bridge::StaticMac> fdb{};
   pipeline::SwitchOptions options{};
-  std::vector<port::PortSpec> ports{};  // without the local port
+  std::vector<port::PortSpec> ports{};    // without the local port
+  bridge::HeartbeatOptions heartbeats{};  // to each peer of the overlay
   // Files of rules and groups; empty: one rule, normal.
   std::string rules{}, groups{};
   pipeline::MaskOptions masks{};

@@ -11,6 +11,8 @@
 namespace sluice::daemon {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr size_t kMaxPeers = 1000, kMaxRelays = 10000;
 constexpr uint64_t kMaxVni = 0xffffff;
 // Where the VNI tells who sends to whom: sender in the low half, receiver in the high one.
@@ -28,6 +30,8 @@ struct Peer {
 // One overlay: what it says first, and then its peers, which depend on that.
 class Reader {
  public:
+  explicit Reader(bridge::HeartbeatOptions* heartbeats) : heartbeats_(heartbeats) {}
+
   std::vector<OverlayPeer> Read(const YamlValue& value) {
     value.ReadMap({
         {"type",
@@ -46,6 +50,17 @@ class Reader {
            by_vni_ = v.OneOf({"source", "vni"}) == size_t{1};
          }},
         {"id", [this](const YamlValue& v) { id_ = v.Number(0, kMaxId); }},
+        {"heartbeat",
+         [this](const YamlValue& v) {
+           const auto interval = v.Duration(0ms, 60s);
+           if (interval && *interval > 0ms && *interval < 100ms)
+             return v.Fail("must be 0s, for none, or from 100ms to 60s");
+           if (interval) heartbeats_->interval = static_cast<base::MonotonicMs>(interval->count());
+         }},
+        {"must_answer",
+         [this](const YamlValue& v) {
+           heartbeats_->must_answer = v.OneOf({"false", "true"}) == size_t{1};
+         }},
         {"df",
          [this](const YamlValue& v) {
            tunnel_.end.dont_fragment = v.OneOf({"false", "true"}) == size_t{1};
@@ -143,6 +158,7 @@ class Reader {
     return out;
   }
 
+  bridge::HeartbeatOptions* const heartbeats_;
   port::TunnelConfig tunnel_;
   std::optional<uint64_t> vni_, id_;
   bool by_vni_ = false;
@@ -153,6 +169,8 @@ class Reader {
 
 }  // namespace
 
-std::vector<OverlayPeer> ReadOverlay(const YamlValue& value) { return Reader().Read(value); }
+std::vector<OverlayPeer> ReadOverlay(const YamlValue& value, bridge::HeartbeatOptions* heartbeats) {
+  return Reader(heartbeats).Read(value);
+}
 
 }  // namespace sluice::daemon

@@ -2,11 +2,12 @@
 //
 // Pure functions over YAML; problems go where those of the file go.
 //
-//   for (OverlayPeer& peer : ReadOverlay(value)) ...
+//   for (OverlayPeer& peer : ReadOverlay(value, &bridge.heartbeats)) ...
 #pragma once
 
 #include <vector>
 
+#include "agent/bridge/peer_monitor.h"
 #include "agent/daemon/yaml_reader.h"
 #include "agent/port/port_spec.h"
 
@@ -18,6 +19,6 @@ struct OverlayPeer {
   YamlValue place;  // of the peer
 };
 
-std::vector<OverlayPeer> ReadOverlay(const YamlValue& value);
+std::vector<OverlayPeer> ReadOverlay(const YamlValue& value, bridge::HeartbeatOptions* heartbeats);
 
 }  // namespace sluice::daemon

@@ -47,6 +47,16 @@ void FillTunnel(const port::PortStatus& port, v1::Tunnel* out) {
   out->set_gpe(tunnel.gpe);
 }
 
+void FillHealth(const bridge::PeerHealth& health, base::MonotonicMs now, v1::Peer* out) {
+  out->set_has_answered(health.answered.has_value());
+  if (health.answered) out->set_answered_ms_ago(now - std::min(now, *health.answered));
+  out->set_round_trip_ms(health.round_trip.value_or(0));
+  out->set_probes(health.sent);
+  out->set_answers(health.answers);
+  out->set_path_mtu(health.path_mtu);
+  out->set_path_mtu_is_final(health.path_mtu_is_final);
+}
+
 void FillPeer(const port::PortStatus& port, v1::Peer* out) {
   const bool up = port.state == port::PortState::kUp && port.has_link;
   out->set_state(up ? "up" : "down");
@@ -131,6 +141,10 @@ v1::GetHealthResponse StatusBoard::Health() {
       if (port.state == port::PortState::kFailed || port.state == port::PortState::kAdding)
         out.add_problems(
             absl::StrCat(bridge.name, ": port ", port.spec.name, " is not up: ", port.reason));
+    for (const port::PortStatus& port : bridge.ports)
+      if (port.spec.is_peer && port.state == port::PortState::kUp && !port.has_link)
+        out.add_problems(
+            absl::StrCat(bridge.name, ": peer ", port.spec.name, " is down: ", port.reason));
   }
   const port::ConntrackStatus conntrack = this->conntrack();
   for (const port::LimitStatus& limit : conntrack.limits)
@@ -191,8 +205,11 @@ v1::GetStatusResponse StatusBoard::Status() {
     bridge->set_macs(posting.bridge->macs().size());
     bridge->set_mac_limit(posting.mac_limit);
     absl::flat_hash_map<uint32_t, size_t> macs = posting.bridge->macs().CountByPort();
+    const std::map<std::string, bridge::PeerHealth> health = posting.bridge->peers().Health();
     for (const port::PortStatus& port : posting.ports) {
       FillPort(port, bridge->add_ports());
+      if (const auto known = health.find(port.spec.name); known != health.end())
+        FillHealth(known->second, clock_->Now(), bridge->mutable_ports()->rbegin()->mutable_peer());
       bridge->mutable_ports()->rbegin()->set_macs(macs[port.port_no]);
     }
   }

@@ -17,6 +17,10 @@
 
 namespace sluice::pipeline {
 
+// The Ethernet type of heartbeats between peers, whose source is all zeros: one that IEEE 802 keeps
+// for local experiments.
+inline constexpr uint16_t kHeartbeatType = 0x88b5;
+
 // Of one family, or none when both are zero.
 struct TunnelAddress {
   base::Ipv4 v4{};

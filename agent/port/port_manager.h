@@ -25,6 +25,7 @@
 //   manager.Reconcile();
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -79,6 +80,11 @@ class PortManager {
   // The pointers outlive it.
   PortManager(std::string bridge, std::vector<PortSpec> wanted, PortKernel* kernel,
               const LinkTable* links, PortSink* sink, const base::Clock* clock);
+
+  // Peers that do not answer, and why they are down: their ports have no link. Takes effect with
+  // the next Reconcile().
+  void SetSilentPeers(std::map<std::string, std::string> silent) { silent_ = std::move(silent); }
+  const std::map<std::string, std::string>& silent_peers() const { return silent_; }
 
   // A reload: takes effect with the next Reconcile().
   void SetWanted(std::vector<PortSpec> wanted);
@@ -165,8 +171,9 @@ class PortManager {
 
   std::vector<Entry> entries_;
   std::vector<Tunnel> tunnels_;
-  std::set<std::string> dropped_;  // by a reload: to be removed
-  std::set<std::string> warned_;   // of which unmanaged ports
+  std::map<std::string, std::string> silent_;  // by name, and why
+  std::set<std::string> dropped_;              // by a reload: to be removed
+  std::set<std::string> warned_;               // of which unmanaged ports
   std::vector<PortStatus> unmanaged_;
   std::optional<std::vector<pipeline::BridgePort>> published_;
   int dp_ifindex_ = 0;

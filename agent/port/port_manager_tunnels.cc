@@ -63,6 +63,10 @@ PortStatus PortManager::StatusOf(const Tunnel& tunnel) const {
   status.reason = carrier->status.reason;
   status.device_no = carrier->status.port_no;
   status.has_link = HasLink(tunnel.device);
+  const auto silent = silent_.find(tunnel.spec.name);
+  if (status.state != PortState::kUp || silent == silent_.end()) return status;
+  status.has_link = false;
+  status.reason = silent->second;
   return status;
 }
 

@@ -16,6 +16,7 @@ constexpr std::array<VerdictText, kVerdicts> kVerdictTexts = {{
     {"flood", "broadcast or multicast, to all ports of the VLAN"},
     {"flood_unknown", "to all ports, as the destination has not been seen; no flow"},
     {"slow_path", "the agent changes each packet, as the kernel cannot set such a header"},
+    {"heartbeat", "a heartbeat from a peer of the overlay, for the agent alone"},
     {"drop_same_port", "the destination is behind the port it came from"},
     {"drop_reserved", "link-local protocol, which the bridge does not forward"},
     {"drop_vlan", "the port does not carry the VLAN"},
@@ -56,6 +57,10 @@ Translator& Translator::operator=(Translator&&) noexcept = default;
 
 void Translator::Translate(const Fields& packet, const View& view, Translation* out) {
   walk_->Run(packet, view, out);
+}
+
+void Translator::Wrap(const pipeline::BridgePort& port, ovs::ActionList* actions) {
+  walk_->Wrap(port, actions);
 }
 
 void Translator::Translate(const ovs::FlowKey& key, const View& view, Translation* out) {

@@ -53,6 +53,7 @@ enum class Verdict : uint8_t {
   kFlood,              // to all ports of the VLAN, for a broadcast or multicast destination
   kFloodUnknown,       // to all ports, as the destination has not been seen
   kSlowPath,           // each packet is changed by the agent, as the kernel cannot
+  kHeartbeat,          // a peer's heartbeat, for the agent alone
   kDropSamePort,       // the destination is behind the port that the packet came from
   kDropReserved,       // link-local protocol (01:80:c2:00:00:0X): never forwarded
   kDropVlan,           // the port does not carry the packet's VLAN
@@ -75,7 +76,7 @@ enum class Verdict : uint8_t {
   kDropUnknownRecirc,  // of a recirculation that nobody knows any more
   kDropNoMeter,        // rules name a meter that the kernel does not have
 };
-inline constexpr int kVerdicts = 25;
+inline constexpr int kVerdicts = 26;
 std::string_view ToString(Verdict verdict);
 // In words, for help.
 std::string_view Explain(Verdict verdict);
@@ -97,6 +98,7 @@ struct Translation {
   // would outlive the want.
   bool install = false;
   absl::InlinedVector<Learned, 1> learned;
+  uint32_t came_by = 0;  // the bridge's port: of several that share a device, the one that it is
   // On what the decision rests, beside the packet: tables that were searched, groups, ports and
   // addresses that were asked for.
   pipeline::TableSet tables;
@@ -155,6 +157,9 @@ class Translator {
   // Fills everything but `mask`.
   void Translate(const Fields& packet, const View& view, Translation* out);
   void Translate(const ovs::FlowKey& key, const View& view, Translation* out);
+  // Appends the actions that send a packet of our own by a port. Of a tunnel that has a remote
+  // address and keys of its own: else nothing.
+  void Wrap(const pipeline::BridgePort& port, ovs::ActionList* actions);
 
  private:
   std::unique_ptr<Walk> walk_;  // its memory is used again

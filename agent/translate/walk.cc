@@ -50,6 +50,7 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   out->learned.clear();
   out->tables.reset();
   out->groups = out->ports = out->macs = false;
+  out->came_by = 0;
   out->credits.clear();
   out->recirculations.clear();
   now_.state.Reset(packet);
@@ -81,6 +82,9 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
     out->verdict = Verdict::kDropUnknownTunnel;
   } else if (in == nullptr) {
     out->verdict = Verdict::kDropUnknownPort;
+  } else if (out->came_by = in->port_no; IsHeartbeat(*in)) {
+    out->verdict = Verdict::kHeartbeat;
+    out->install = false;
   } else if (in->is_mirror_output) {
     out->verdict = Verdict::kDropMirrorPort;
   } else if (Resume(packet.recirc_id.host())) {

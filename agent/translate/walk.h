@@ -42,6 +42,7 @@ class Walk {
   static constexpr size_t kMaxRestWords = 8192;
 
   void Run(const Fields& packet, const View& view, Translation* out);
+  void Wrap(const pipeline::BridgePort& port, ovs::ActionList* actions);
 
  private:
   using Handler = void (Walk::*)(const pipeline::Action& action);
@@ -187,6 +188,9 @@ class Walk {
   bool EnterFromTunnel();
   // Tells the datapath how the packet is wrapped; false when that is not known.
   bool SetTunnel(const pipeline::TunnelEnd& end);
+  bool FillTunnel(const pipeline::TunnelEnd& end, ovs::TunnelKey* out);
+  // Whether it is a peer's heartbeat. Of all packets it asks for the type alone.
+  bool IsHeartbeat(const pipeline::BridgePort& in);
   void FillTunnelAddresses(const pipeline::TunnelEnd& end, ovs::TunnelKey* key);
   uint8_t TunnelByteFor(const pipeline::TunnelByte& byte, uint8_t Fields::*inner,
                         uint8_t Fields::*field, uint8_t bits);

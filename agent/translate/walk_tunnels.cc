@@ -41,9 +41,44 @@ bool Walk::EnterFromTunnel() {
   return true;
 }
 
-bool Walk::SetTunnel(const TunnelEnd& end) {
-  PacketState& state = now_.state;
+bool Walk::IsHeartbeat(const pipeline::BridgePort& in) {
+  if (!in.is_peer || !in.tunnel || now_.state.now().recirc_id.wire() != 0) return false;
+  return HoldsNow(Needs::kEthernet) &&
+         now_.state.ReadMember(&Fields::eth_type).host() == pipeline::kHeartbeatType &&
+         now_.state.ReadMember(&Fields::eth_src).is_zero();
+}
+
+void Walk::Wrap(const pipeline::BridgePort& port, ovs::ActionList* actions) {
+  now_.state.Reset(Fields());
   ovs::TunnelKey key{};
+  if (!port.tunnel || !FillTunnel(*port.tunnel, &key)) return;
+  tunnel_.clear();
+  attr::Writer writer(&tunnel_);
+  attr::Encode(ovs::kTunnelTable, &key, nullptr, &writer);
+  {
+    const auto set = actions->Nest(OVS_ACTION_ATTR_SET);
+    actions->Append(OVS_KEY_ATTR_TUNNEL, tunnel_);
+  }
+  actions->Output(port.tunnel->vport);
+}
+
+bool Walk::SetTunnel(const TunnelEnd& end) {
+  ovs::TunnelKey key{};
+  if (!FillTunnel(end, &key)) return false;
+  tunnel_.clear();
+  attr::Writer writer(&tunnel_);
+  attr::Encode(ovs::kTunnelTable, &key, nullptr, &writer);
+  if (std::equal(tunnel_.begin(), tunnel_.end(), now_.tunnel.begin(), now_.tunnel.end()))
+    return true;
+  now_.tunnel.assign(tunnel_.begin(), tunnel_.end());
+  const auto set = out_->actions.Nest(OVS_ACTION_ATTR_SET);
+  out_->actions.Append(OVS_KEY_ATTR_TUNNEL, tunnel_);
+  return true;
+}
+
+bool Walk::FillTunnel(const TunnelEnd& end, ovs::TunnelKey* out) {
+  PacketState& state = now_.state;
+  ovs::TunnelKey& key = *out;
   FillTunnelAddresses(end, &key);
   const bool ipv4 = key.ipv4_dst != base::Ipv4();
   if (!ipv4 && key.ipv6_dst == base::Ipv6()) return false;
@@ -72,15 +107,6 @@ bool Walk::SetTunnel(const TunnelEnd& end) {
     PutIf(key.vxlan.gbp != 0, OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS, &key);
   }
   if (end.erspan) FillErspan(*end.erspan, &key);
-
-  tunnel_.clear();
-  attr::Writer writer(&tunnel_);
-  attr::Encode(ovs::kTunnelTable, &key, nullptr, &writer);
-  if (std::equal(tunnel_.begin(), tunnel_.end(), now_.tunnel.begin(), now_.tunnel.end()))
-    return true;
-  now_.tunnel.assign(tunnel_.begin(), tunnel_.end());
-  const auto set = out_->actions.Nest(OVS_ACTION_ATTR_SET);
-  out_->actions.Append(OVS_KEY_ATTR_TUNNEL, tunnel_);
   return true;
 }
 

@@ -125,6 +125,7 @@ void Forwarder::Process(const ovs::Upcall& upcall, const Ticket& ticket) {
   if (!Open(upcall, &view, &key)) return;
   Decide(key, /*slow_path=*/false, view);
   CounterOf(translation_.verdict).Add();
+  if (translation_.verdict == Verdict::kHeartbeat) return AnswerHeartbeat(upcall, *view);
   const bool slow_path = translation_.verdict == Verdict::kSlowPath;
   if (!slow_path) {
     Credit(upcall);
@@ -132,6 +133,17 @@ void Forwarder::Process(const ovs::Upcall& upcall, const Ticket& ticket) {
   }
   if (translation_.install && MayInstall()) Install(upcall, key, *view);
   if (slow_path) TakeSlowPath(upcall, key, view);
+}
+
+void Forwarder::AnswerHeartbeat(const ovs::Upcall& upcall, const View& view) {
+  bridge::Bridge& bridge = *view.datapath->bridge;
+  const auto answer = bridge.peers().OnFrame(translation_.came_by, upcall.packet, now_);
+  const auto ports = bridge.ports();
+  const pipeline::BridgePort* port = answer ? ports->Find(answer->port_no) : nullptr;
+  if (port == nullptr) return;
+  answer_.Clear();
+  translator_.Wrap(*port, &answer_);
+  if (!answer_.empty()) Execute(upcall, answer->bytes, answer_.bytes());
 }
 
 // The packet of a userspace() action goes on in the datapath: it is not ours to forward, but in a

@@ -44,6 +44,7 @@ class Forwarder final : public Processor {
   bool Open(const ovs::Upcall& upcall, View** view, ovs::FlowKey* key);
   void Decide(const ovs::FlowKey& key, bool slow_path, View* view);
   void Credit(const ovs::Upcall& upcall);
+  void AnswerHeartbeat(const ovs::Upcall& upcall, const View& view);
   void TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key, View* view);
   void Execute(const ovs::Upcall& upcall, base::ByteView packet, base::ByteView actions);
   bool MayInstall();
@@ -64,6 +65,7 @@ class Forwarder final : public Processor {
   translate::Translation translation_;
   attr::Unknowns unknowns_;
   base::ByteVector mask_, masked_key_;
+  ovs::ActionList answer_;
 };
 
 }  // namespace sluice::upcall

@@ -41,7 +41,7 @@ peers() {
   echo "peers: [${out%,}]"
 }
 for host in a b c; do
-  overlay $host "vni: 7, $(peers $host)"
+  overlay $host "vni: 7, heartbeat: 200ms, $(peers $host)"
   ip netns exec $host sluiced --config "$work/$host.yaml" 2>>"$work/sluiced.log" &
   pids[$host]=$!
 done
@@ -97,6 +97,33 @@ check 'the address moves to c' wait_for is_at a 0a:00:00:00:00:66 to-c
 for _ in 1 2 3; do send a 0a:00:00:00:00:01 0a:00:00:00:00:66; done
 check 'and packets with it' wait_for heard c '0a:00:00:00:00:01 > 0a:00:00:00:00:66' 3
 check 'none goes where it was' heard b '0a:00:00:00:00:01 > 0a:00:00:00:00:66' 2
+
+# c goes away, and comes back: a notices, forgets what was there, and floods leave it out.
+peer_is() { ctl "$1" peers | grep -Eq "to-$2 .* $3 "; }
+ip -n c link set under down
+check 'a notices that c is gone' wait_for peer_is a c down
+says() { local text; text=$(ctl a peers) && [[ $text == *"$1"* ]]; }
+check 'and says why' says 'no answer to heartbeats any more'
+check 'and is degraded' not ctl a status
+gone() { [[ -z $(at a 0a:00:00:00:00:66) ]]; }
+check 'addresses behind it are forgotten' wait_for gone
+check 'a still reaches b' reach a b
+ip -n c link set under up
+check 'c comes back' wait_for peer_is a c up
+check 'and is reached' wait_for reach a c
+
+# The path to b takes less: it is found how much.
+path_mtu() { ctl "$1" --json peers br0 | python3 -c '
+import json, sys
+ports = json.load(sys.stdin)["bridges"][0]["ports"]
+print(*[p["peer"].get("path_mtu", p["peer"].get("pathMtu")) for p in ports if p["name"] == sys.argv[1]])' "to-$2"; }
+mtu_between() { local mtu; mtu=$(path_mtu "$1" "$2") && ((mtu >= $3 && mtu <= $4)); }
+check 'the path takes what the machines send' wait_for mtu_between a b 1450 1450
+ip -n wire link set dev b mtu 1300
+check 'an MTU that is lowered on the way is found' wait_for mtu_between a b 1250 1250
+check 'others keep theirs' mtu_between a c 1450 1450
+check 'and the peer stays up' peer_is a b up
+ip -n wire link set dev b mtu 1500
 
 # a and b cannot reach each other: c relays.
 ip netns exec a ip route add blackhole 192.0.2.2/32

@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "agent/pipeline/prerequisites.h"
+#include "agent/pipeline/tunnel.h"
 
 namespace sluice::testing {
 namespace {
@@ -50,11 +51,12 @@ class Maker {
     packet_.eth_dst = Percent(70) ? Address(Pick({1, 2, 3, 4})) : Multicast();
     Tags();
     const uint64_t kind = random_->Below(100);
-    packet_.eth_type = Wire16(kind < 12   ? (Percent(80) ? kArp : kRarp)
-                              : kind < 50 ? kIpv4
-                              : kind < 80 ? kIpv6
-                              : kind < 93 ? (Percent(80) ? kMpls : kMplsMulticast)
-                                          : Pick({kLldp, pipeline::kEthTypeNone}));
+    packet_.eth_type =
+        Wire16(kind < 12   ? (Percent(80) ? kArp : kRarp)
+               : kind < 50 ? kIpv4
+               : kind < 80 ? kIpv6
+               : kind < 93 ? (Percent(80) ? kMpls : kMplsMulticast)
+                           : Pick({kLldp, pipeline::kHeartbeatType, pipeline::kEthTypeNone}));
     Network();
     if (options_.tunnels && Percent(25)) Tunnel();
     if (options_.tracked && Percent(20)) Tracked();

@@ -45,7 +45,8 @@ class Maker {
       if (random_.Percent(50)) out_.parts.meters.storms["p2"][0] = 24;
     }
     if (options_.tunnel_ports)
-      for (const uint32_t vport : {6, 7, 7, 7, 8, 8}) ports.push_back(Tunnel(vport, ports.size()));
+      for (const uint32_t vport : {6U, 7U, 7U, 7U, 8U, 8U})
+        ports.push_back(Tunnel(vport, ports.size()));
     out_.parts.ports = PortTable(std::move(ports), options);
   }
 
@@ -105,7 +106,7 @@ class Maker {
       end.erspan->hardware_id = end.erspan->version == 2 ? 0x2a : 0;
     }
     const auto port_no = static_cast<uint32_t>(pipeline::kFirstTunnelPort + ports - 5);
-    return {.port_no = port_no, .tunnel = end};
+    return {.port_no = port_no, .is_peer = ports % 3 == 0, .tunnel = end};
   }
 
   void Vary(pipeline::BridgePort* port) {

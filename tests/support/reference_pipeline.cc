@@ -256,6 +256,11 @@ class Walk {
   ReferenceResult Run() {
     if (!ComesFromPort()) return {};
     const BridgePort* in = parts_.ports.Find(InPort());
+    // A heartbeat of a peer.
+    if (in != nullptr && in->is_peer && in->tunnel && state_.packet.is_ethernet() &&
+        state_.packet.rest.eth_type.host() == pipeline::kHeartbeatType &&
+        state_.packet.rest.eth_src == base::Mac())
+      return {};
     if (in != nullptr && IsMirrorsOwn(*in)) return {};
     if (in != nullptr) CopyToMirrors(*in, true, 0);
     return RunFrom(0);

@@ -305,7 +305,7 @@ bridges:
       relay: [[b, c]]
     ports: [v1]
   - name: br1
-    overlay: {type: geneve, identify: vni, id: 1, peers: [{name: e, address: "2001:db8::2", id: 2}]}
+    overlay: {heartbeat: 2s, must_answer: true, type: geneve, identify: vni, id: 1, peers: [{name: e, address: "2001:db8::2", id: 2}]}
 )",
                                   "f");
   REQUIRE_OK(config);
@@ -322,6 +322,9 @@ bridges:
   CHECK(port::KeyText(e) == "in 4098, out 8193");
   CHECK(e.end.from_anybody);
   CHECK(e.end.checksum);
+  CHECK(config->bridges[0].heartbeats == bridge::HeartbeatOptions{});
+  CHECK(config->bridges[1].heartbeats ==
+        bridge::HeartbeatOptions{.interval = 2000, .must_answer = true});
 }
 
 TEST_CASE("config: what overlays cannot be") {
@@ -330,6 +333,7 @@ TEST_CASE("config: what overlays cannot be") {
       {"{peers: [{name: b}]}", "\"address\" is missing"},
       {"{peers: [{name: br0, address: 192.0.2.1}]}", "is taken by"},
       {"{peers: [{name: b, address: x}]}", "address of one host"},
+      {"{heartbeat: 50ms, peers: [{name: b, address: 192.0.2.1}]}", "0s, for none"},
       {"{peers: [{name: b, address: 192.0.2.1}], relay: [[b, c]]}", "\"c\", which is no peer"},
       {"{peers: [{name: b, address: 192.0.2.1}], relay: [[b, b]]}", "names of two peers"},
       {"{peers: [{name: b, address: 192.0.2.1, id: 3}]}", "only identify: vni"},

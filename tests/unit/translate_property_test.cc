@@ -408,9 +408,9 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     }
   }
   for (const Verdict verdict :
-       {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath, Verdict::kDropUnknownTunnel,
-        Verdict::kDropNoRemote, Verdict::kDropNoRule, Verdict::kDropRules, Verdict::kDropTooDeep,
-        Verdict::kDropNoMeter}) {
+       {Verdict::kForward, Verdict::kFlood, Verdict::kSlowPath, Verdict::kHeartbeat,
+        Verdict::kDropUnknownTunnel, Verdict::kDropNoRemote, Verdict::kDropNoRule,
+        Verdict::kDropRules, Verdict::kDropTooDeep, Verdict::kDropNoMeter}) {
     CAPTURE(ToString(verdict));
     CHECK(verdicts[ToString(verdict)] > 0);
   }

@@ -7,8 +7,23 @@
 namespace sluice::ctl {
 namespace {
 
+std::string AnsweredText(const v1::Peer& peer) {
+  return peer.has_answered() ? absl::StrCat(Seconds(peer.answered_ms_ago()), " ago") : "never";
+}
+
+std::string TripText(const v1::Peer& peer) {
+  return peer.has_answered() ? absl::StrCat(peer.round_trip_ms(), "ms") : "-";
+}
+
+// One that is being looked for is at least that.
+std::string MtuText(const v1::Peer& peer) {
+  if (peer.path_mtu() == 0) return "-";
+  return absl::StrCat(peer.path_mtu(), peer.path_mtu_is_final() ? "" : "+");
+}
+
 std::string ToText(const v1::GetStatusResponse& status) {
-  Table table = {{"BRIDGE", "PEER", "ADDRESS", "KEY", "STATE", "MACS", "AND"}};
+  Table table = {
+      {"BRIDGE", "PEER", "ADDRESS", "KEY", "STATE", "ANSWERED", "TRIP", "PATH MTU", "MACS", "AND"}};
   for (const v1::Bridge& bridge : status.bridges()) {
     for (const v1::Port& port : bridge.ports()) {
       std::string extras;
@@ -17,7 +32,8 @@ std::string ToText(const v1::GetStatusResponse& status) {
         absl::StrAppend(&extras, extras.empty() ? "" : " ", "relays to ",
                         absl::StrJoin(port.peer().relays_to(), ", "));
       table.push_back({bridge.name(), port.name(), port.tunnel().remote(), port.tunnel().key(),
-                       port.peer().state(), absl::StrCat(port.macs()), extras});
+                       port.peer().state(), AnsweredText(port.peer()), TripText(port.peer()),
+                       MtuText(port.peer()), absl::StrCat(port.macs()), extras});
     }
   }
   std::string out;
