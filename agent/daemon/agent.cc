@@ -75,11 +75,11 @@ absl::Status Agent::OpenEvents() {
 
 namespace {
 
-// A kernel that cannot be asked is one like most.
-bool HasConntrackZones() {
-  const absl::StatusOr<compat::Finding> found = compat::ProbeFlow(compat::Feature::kCtZone);
+// A kernel that cannot be asked is one like most; what it lacks is told, with what that means.
+bool Has(compat::Feature feature, std::string_view without) {
+  const absl::StatusOr<compat::Finding> found = compat::ProbeFlow(feature);
   if (!found.ok() || found->support != compat::Support::kNo) return true;
-  spdlog::info("this kernel has no conntrack zones (ct_zone): rules with a zone drop packets");
+  spdlog::info("this kernel lacks {}: {}", compat::InfoOf(feature).name, without);
   return false;
 }
 
@@ -106,20 +106,23 @@ absl::Status Agent::StartEngine() {
   SLUICE_ASSIGN_OR_RETURN(socket::Client meter_client, socket::Client::Open(NETLINK_GENERIC));
   meter_kernel_ = std::make_unique<port::NetlinkMeterKernel>(std::move(meter_client));
   SLUICE_RETURN_IF_ERROR(StartConntrack());
-  context_ = {.kernel = kernel_.get(),
-              .meter_kernel = meter_kernel_.get(),
-              .links = &links_,
-              .clock = &clock_,
-              .flow_limit = flows.limit,
-              // What our oldest kernel can. Userspace() actions go to the first handler, or where
-              // the CPU's upcalls go.
-              .abilities = {.dec_ttl = true,
-                            .upcall_pid = handlers_->pids().front(),
-                            .ct_zones = ct_zones_},
-              .timeouts = conntrack_->policies(),
-              .on_generation = [this] { revalidator_->Kick(); },
-              .adopt = [this](flowcache::DatapathFlows* f) { AdoptFlows(f); },
-              .on_datapaths = [this] { PublishDatapaths(); }};
+  context_ = {
+      .kernel = kernel_.get(),
+      .meter_kernel = meter_kernel_.get(),
+      .links = &links_,
+      .clock = &clock_,
+      .flow_limit = flows.limit,
+      // What our oldest kernel can. Userspace() actions go to the first handler, or where
+      // the CPU's upcalls go.
+      .abilities = {.dec_ttl = true,
+                    .upcall_pid = handlers_->pids().front(),
+                    .ct_zones = ct_zones_,
+                    .symmetric_hashes = Has(compat::Feature::kHashSymmetricL4,
+                                            "groups that want it have a flow for each connection")},
+      .timeouts = conntrack_->policies(),
+      .on_generation = [this] { revalidator_->Kick(); },
+      .adopt = [this](flowcache::DatapathFlows* f) { AdoptFlows(f); },
+      .on_datapaths = [this] { PublishDatapaths(); }};
   SLUICE_ASSIGN_OR_RETURN(std::vector<route::Link> links, kernel_->ListLinks());
   links_.Replace(std::move(links));
   for (const BridgeConfig& bridge : config_.bridges) {
@@ -135,7 +138,7 @@ absl::Status Agent::StartEngine() {
 }
 
 absl::Status Agent::StartConntrack() {
-  ct_zones_ = HasConntrackZones();
+  ct_zones_ = Has(compat::Feature::kCtZone, "rules with a zone drop packets");
   SLUICE_ASSIGN_OR_RETURN(socket::Client generic, socket::Client::Open(NETLINK_GENERIC));
   SLUICE_ASSIGN_OR_RETURN(socket::Client netfilter, conntrack::OpenNetfilter());
   conntrack_kernel_ =

@@ -49,6 +49,7 @@ base::ByteVector BytesOf(const FrozenState& state) {
   PutOptional(state.table, &out);
   PutOptional(state.search_port, &out);
   out.push_back(state.carries_out_set ? 1 : 0);
+  PutOptional(state.hash, &out);
   out.push_back(state.shows_conntrack ? 1 : 0);
   out.push_back(state.has_priority ? 1 : 0);
   Put(state.priority, &out);

@@ -34,6 +34,13 @@ struct Rest {
   pipeline::ActionList actions;
 };
 
+// A hash that the datapath worked out of the packet, which has it in dp_hash since.
+struct DatapathHash {
+  uint32_t algorithm = 0;  // OVS_HASH_ALG_*
+  uint32_t basis = 0;
+  friend bool operator==(const DatapathHash&, const DatapathHash&) = default;
+};
+
 struct FrozenState {
   uint32_t id = 0;  // once it is among the Recirculations
   // How many recirculations there were, this one included.
@@ -45,6 +52,7 @@ struct FrozenState {
   std::vector<Rest> rest;
   // Not of a copy, nor when the set is being carried out already.
   bool carries_out_set = true;
+  std::optional<DatapathHash> hash;
   // Whether rules may see what connection tracking says of the packet: not after a ct() whose
   // result was not asked for.
   bool shows_conntrack = true;

@@ -57,10 +57,10 @@ size_t EndOf(const Attribute& action) {
 
 // Leaves the packet as it is for the actions behind it.
 bool LeavesPacket(const Attribute& action) {
-  static constexpr uint16_t kTypes[] = {OVS_ACTION_ATTR_OUTPUT,  OVS_ACTION_ATTR_USERSPACE,
-                                        OVS_ACTION_ATTR_TRUNC,   OVS_ACTION_ATTR_CLONE,
-                                        OVS_ACTION_ATTR_SAMPLE,  OVS_ACTION_ATTR_RECIRC,
-                                        OVS_ACTION_ATTR_CT_CLEAR};
+  static constexpr uint16_t kTypes[] = {OVS_ACTION_ATTR_OUTPUT,   OVS_ACTION_ATTR_USERSPACE,
+                                        OVS_ACTION_ATTR_TRUNC,    OVS_ACTION_ATTR_CLONE,
+                                        OVS_ACTION_ATTR_SAMPLE,   OVS_ACTION_ATTR_RECIRC,
+                                        OVS_ACTION_ATTR_CT_CLEAR, OVS_ACTION_ATTR_HASH};
   // What is tracked stays as it is, unless it is translated.
   if (action.type == OVS_ACTION_ATTR_CT)
     return attr::Find(action.payload, OVS_CT_ATTR_NAT).data() == nullptr;

@@ -44,7 +44,8 @@ struct Abilities {
   bool dec_ttl = true;  // OVS_ACTION_ATTR_DEC_TTL
   // The socket that userspace() actions go to; in per-CPU mode the kernel does not look at it.
   uint32_t upcall_pid = 0;
-  bool ct_zones = true;  // connections are kept apart by zone
+  bool ct_zones = true;          // connections are kept apart by zone
+  bool symmetric_hashes = true;  // OVS_HASH_ALG_SYM_L4
 };
 
 // Why the decision is what it is: for counters and traces.

@@ -63,6 +63,8 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   rest_.clear();
   search_.reset();
   search_port_.reset();
+  hash_.reset();
+  now_.hash.reset();
   priority_is_frozen_ = false;
   resumed_ = nullptr;
   now_.tunnel.clear();

@@ -57,7 +57,8 @@ class Walk {
     bool hides_conntrack = false;
     // The last set(tunnel()) that the datapath was told of: its payload.
     absl::InlinedVector<uint8_t, 96> tunnel;
-    bool set_waits = true;  // it will be carried out at the end
+    bool set_waits = true;             // it will be carried out at the end
+    std::optional<DatapathHash> hash;  // that is in dp_hash
   };
   enum class Going : uint8_t {
     kOn,
@@ -200,9 +201,13 @@ class Walk {
   void RunGroup(const pipeline::PipelineGroup& group);
   void RunBucket(const pipeline::PipelineGroup& group, size_t bucket);
   std::optional<size_t> Select(const pipeline::Group& group);
+  std::optional<DatapathHash> HashByDatapath(const pipeline::Group& group) const;
   using Asked = absl::InlinedVector<const pipeline::PipelineGroup*, 8>;
   bool Lives(const pipeline::Bucket& bucket, pipeline::GroupType type, Asked* asked);
   bool Lives(const pipeline::Bucket& bucket, pipeline::GroupType type);
+  bool MayTake(const pipeline::Bucket& bucket) {
+    return bucket.weight != 0 && Lives(bucket, pipeline::GroupType::kSelect);
+  }
   uint64_t HashFor(const pipeline::Group& group);
 
   // walk_normal.cc
@@ -249,6 +254,7 @@ class Walk {
   bool again_ = false;                   // the innermost action is to be done again
   std::optional<uint8_t> search_;        // or this table to be searched
   std::optional<uint32_t> search_port_;  // for a packet from there
+  std::optional<DatapathHash> hash_;     // which the datapath has to work out before
   std::vector<Rest> rest_;
 };
 

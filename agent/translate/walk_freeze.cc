@@ -38,6 +38,7 @@ bool Walk::Resume(uint32_t recirc_id) {
   now_.stack.assign(resumed_->stack.begin(), resumed_->stack.end());
   now_.set.Write(resumed_->set.span());
   now_.set_waits = resumed_->carries_out_set;
+  now_.hash = resumed_->hash;
   mirrored_ = resumed_->mirrored;
   priority_is_frozen_ = resumed_->has_priority;
   if (priority_is_frozen_) priority_ = Be32::FromHost(resumed_->priority);
@@ -108,6 +109,12 @@ void Walk::FreezeIfBrokenOff() {
     return Fail(Verdict::kDropTooLong);
   }
   if (!CommitNow()) return;
+  if (hash_) {
+    out_->actions.Append(
+        OVS_ACTION_ATTR_HASH,
+        base::AsBytes(ovs_action_hash{.hash_alg = hash_->algorithm, .hash_basis = hash_->basis}));
+    now_.hash = std::exchange(hash_, std::nullopt);
+  }
   FrozenState state = Freeze();
   state.table = std::exchange(search_, std::nullopt);
   state.search_port = std::exchange(search_port_, std::nullopt);
@@ -120,6 +127,7 @@ FrozenState Walk::Freeze() {
   FrozenState state;
   if (resumed_ != nullptr) state.depth = static_cast<uint8_t>(resumed_->depth + 1);
   state.carries_out_set = now_.set_waits;
+  state.hash = now_.hash;
   state.shows_conntrack = !now_.hides_conntrack;
   // What the kernel brings back with the packet is asked of the packet again.
   const auto keep = [&state, this](size_t begin, size_t end) {

@@ -1,8 +1,7 @@
 // Groups: which buckets a packet goes through, each on a copy.
 #include <algorithm>
-#include <cmath>
 
-#include "absl/hash/hash.h"
+#include "agent/translate/hash_slots.h"
 #include "agent/translate/walk.h"
 
 namespace sluice::translate {
@@ -16,15 +15,6 @@ using pipeline::SelectionMethod;
 
 namespace {
 
-// Evenly spread, and the same on every machine and in every run.
-uint64_t Mix(uint64_t h) {
-  h ^= h >> 33;
-  h *= 0xff51afd7ed558ccdULL;
-  h ^= h >> 33;
-  h *= 0xc4ceb9fe1a85ec53ULL;
-  return h ^ (h >> 33);
-}
-
 uint64_t HashBytes(base::ByteView bytes, uint64_t hash) {
   for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
   return Mix(hash);
@@ -36,6 +26,7 @@ void Walk::RunGroup(const PipelineGroup& group) {
   std::optional<size_t> selected;
   if (group.group.type == GroupType::kSelect) selected = Select(group.group);
   if (now_.state.is_blind()) return BreakOffForHeaders(true);
+  if (!going()) return;
   out_->credits.push_back(group.stats);
   const std::vector<Bucket>& buckets = group.group.buckets;
   switch (group.group.type) {
@@ -88,28 +79,39 @@ bool Walk::Lives(const Bucket& bucket, GroupType type) {
   return Lives(bucket, type, &asked);
 }
 
-// The bucket that wins a race whose handicaps are the weights, and whose luck is the hash: a bucket
-// that comes or goes moves no packet between the others.
+// By the hash of the datapath the walk is broken off where that is not known yet.
 std::optional<size_t> Walk::Select(const Group& group) {
-  std::optional<size_t> best;
-  std::optional<uint64_t> hash;
-  double best_score = 0;
-  for (size_t i = 0; i < group.buckets.size(); ++i) {
-    const Bucket& bucket = group.buckets[i];
-    if (bucket.weight == 0 || !Lives(bucket, group.type)) continue;
-    if (!hash) hash = HashFor(group);
-    const uint64_t luck = Mix(*hash ^ (uint64_t{bucket.id} * 0x9e3779b97f4a7c15ULL));
-    const double uniform = (static_cast<double>(luck >> 11) + 1) * 0x1p-53;  // (0, 1]
-    const double score = -std::log(uniform) / bucket.weight;
-    if (best && score >= best_score) continue;
-    best = i;
-    best_score = score;
+  const auto lives = [this](const Bucket& bucket) { return MayTake(bucket); };
+  const auto first = std::find_if(group.buckets.begin(), group.buckets.end(), lives);
+  if (first == group.buckets.end()) return std::nullopt;
+  if (std::find_if(first + 1, group.buckets.end(), lives) == group.buckets.end())
+    return static_cast<size_t>(first - group.buckets.begin());
+  const std::optional<DatapathHash> hash = HashByDatapath(group);
+  if (!hash) return RaceOfBuckets(group, HashFor(group), lives);
+  if (now_.hash != hash) {
+    Note("the datapath has to work out the packet's hash");
+    hash_ = hash;
+    BreakOff(true);
+    return std::nullopt;
   }
-  return best;
+  Fields bits;
+  bits.dp_hash = base::Be32::FromHost(SlotsOf(group) - 1);
+  now_.state.Read(bits);
+  return BucketOfSlot(group, now_.state.now().dp_hash.host() & (SlotsOf(group) - 1), lives);
 }
 
-// Reads what it hashes: a megaflow for each value. Without the hash of the datapath, the symmetric
-// ones read both ends of a connection.
+// Nothing when the agent has to hash.
+std::optional<DatapathHash> Walk::HashByDatapath(const Group& group) const {
+  const auto basis = static_cast<uint32_t>(group.hash_basis ^ group.hash_basis >> 32);
+  if (group.method == SelectionMethod::kDpHash)
+    return DatapathHash{.algorithm = OVS_HASH_ALG_L4, .basis = basis};
+  if (group.method == SelectionMethod::kSymmetricL4 && view_->kernel.symmetric_hashes)
+    return DatapathHash{.algorithm = uapi::OVS_HASH_ALG_SYM_L4, .basis = basis};
+  return std::nullopt;
+}
+
+// Reads what it hashes: a megaflow for each value. Where the datapath has no symmetric hash, that
+// is both ends of a connection.
 uint64_t Walk::HashFor(const Group& group) {
   uint64_t hash = Mix(group.hash_basis + 0x9e3779b97f4a7c15ULL);
   if (group.method == SelectionMethod::kHash) {

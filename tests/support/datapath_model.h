@@ -65,6 +65,14 @@ inline void TrackAtRandom(uint16_t zone, Fields* packet) {
   packet->ct_label[0] = hash >> 10 & 0x80;
 }
 
+// The same of the hash that the datapath works out.
+inline void HashAtRandom(uint32_t algorithm, uint32_t basis, Fields* packet) {
+  uint64_t hash = 0x9e3779b97f4a7c15u * (basis + 1U) + algorithm;
+  for (const base::Mac& mac : {packet->eth_src, packet->eth_dst})
+    for (const uint8_t byte : mac.bytes) hash = (hash ^ byte) * 0x100000001b3u;
+  packet->dp_hash = base::Be32::FromHost(static_cast<uint32_t>(hash >> 31) | 1U << 31);
+}
+
 class DatapathModel {
  public:
   std::vector<Emission> emissions;
@@ -73,6 +81,7 @@ class DatapathModel {
   void Run(base::ByteView actions, Fields packet) {
     meters_.clear();
     hidden_by_.reset();
+    came_ = packet;
     (void)Walk(actions, &packet);
   }
   // Of a packet with more tags and labels than Fields shows: those behind, from the outside in.
@@ -112,6 +121,7 @@ class DatapathModel {
         {OVS_ACTION_ATTR_CT, &DatapathModel::Track},
         {OVS_ACTION_ATTR_CT_CLEAR, &DatapathModel::Forget},
         {OVS_ACTION_ATTR_METER, &DatapathModel::Meter},
+        {OVS_ACTION_ATTR_HASH, &DatapathModel::Hash},
     };
     trunc_ = 0;
     for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
@@ -146,11 +156,22 @@ class DatapathModel {
     return Emit(
         {Emission::Kind::kUserspace, 0, *packet, base::ByteVector(data.begin(), data.end())});
   }
+  // The tunnel that it was told to go into shows no more than before.
   bool Recirculate(ByteView payload, Fields* packet) {
-    return Emit({Emission::Kind::kRecirculation, Payload<uint32_t>(payload), *packet});
+    Fields seen = *packet;
+    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
+    std::memcpy(reinterpret_cast<char*>(&seen) + kBegin,
+                reinterpret_cast<const char*>(&came_) + kBegin, kEnd - kBegin);
+    return Emit({Emission::Kind::kRecirculation, Payload<uint32_t>(payload), seen});
   }
   bool Trunc(ByteView payload, Fields* /*packet*/) {
     trunc_ = Payload<uint32_t>(payload);
+    return true;
+  }
+
+  bool Hash(ByteView payload, Fields* packet) {
+    const auto hash = Payload<ovs_action_hash>(payload);
+    HashAtRandom(hash.hash_alg, hash.hash_basis, packet);
     return true;
   }
 
@@ -352,6 +373,7 @@ class DatapathModel {
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
   std::vector<base::Be32> buried_labels_;
+  Fields came_;
   std::optional<uint32_t> hidden_by_;  // the label that was popped last, of what nobody looked at
   std::vector<uint32_t> meters_;       // that the packet came through so far
   uint32_t trunc_ = 0;

@@ -188,6 +188,7 @@ class Maker {
                           random_.Percent(50) ? "ip_src," : "",
                           random_.Percent(50) ? "tcp_dst" : "eth_src", ")");
     }
+    if (random_.Percent(30)) return "select,selection_method=dp_hash,selection_method_param=7";
     return random_.Percent(50) ? "select" : "select,selection_method=symmetric_l4";
   }
 

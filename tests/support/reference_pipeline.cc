@@ -231,6 +231,7 @@ struct State {
   ActionSet set;
   std::vector<Bits> stack;
   std::vector<uint32_t> meters{};
+  std::optional<std::pair<uint32_t, uint32_t>> hashed{};  // the algorithm and basis of dp_hash
 };
 
 class Walk {
@@ -544,11 +545,24 @@ class Walk {
         return live;
       case GroupType::kSelect:
         if (live.empty()) return live;
+        if (live.size() > 1) Hash(group);
         if (parts_.select) return {parts_.select(group, state_.packet.View(), live)};
         if (live.size() > 1) GiveUp("a hash chooses a bucket");
         return live;
     }
     return {};
+  }
+
+  // Once for all groups that want the same.
+  void Hash(const Group& group) {
+    using pipeline::SelectionMethod;
+    const bool symmetric = group.method == SelectionMethod::kSymmetricL4;
+    if (group.method == SelectionMethod::kHash || (symmetric && !parts_.symmetric_hashes)) return;
+    const std::pair<uint32_t, uint32_t> wanted = {symmetric ? 1 : 0,
+                                                  static_cast<uint32_t>(group.hash_basis)};
+    if (state_.hashed == wanted) return;
+    state_.hashed = wanted;
+    HashAtRandom(wanted.first, wanted.second, &state_.packet.rest);
   }
 
   // --- Sending ---

@@ -116,6 +116,9 @@ class ReferencePipeline {
     pipeline::PortTable ports{};
     MacTable macs{};
     pipeline::MeterIds meters{};
+    // Whether the datapath has the symmetric hash; by it, and by its other one, `select` finds the
+    // packet's dp_hash.
+    bool symmetric_hashes = false;
     SelectBucket select{};  // none: a choice between several buckets is given up
     // Fills in what a popped label hid, layer 3 and above; none: whoever looks there gives up.
     BehindLabel behind_label{};

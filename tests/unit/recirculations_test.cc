@@ -3,6 +3,7 @@
 #include "agent/translate/recirculations.h"
 
 #include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -151,7 +152,8 @@ TEST_CASE("recirculations: handlers and the revalidator at once", "[threads]") {
 // A bridge of rules, and what its translations say.
 class Lab {
  public:
-  explicit Lab(const std::vector<const char*>& texts) : bridge_({.name = "br0"}, &clock_) {
+  explicit Lab(const std::vector<const char*>& texts, const std::vector<const char*>& groups = {})
+      : bridge_({.name = "br0"}, &clock_) {
     std::vector<pipeline::Rule> rules;
     for (const char* text : texts) {
       const auto rule = pipeline::ParseRule(text, nullptr);
@@ -163,7 +165,13 @@ class Lab {
     timeouts->declared["long"][{.version = 4, .protocol = 6}] = "sluice_long_tcp4";
     timeouts->declared["never"];
     bridge_.SetTimeouts(timeouts);
-    REQUIRE_OK(bridge_.ReplaceRules(rules, {}));
+    std::vector<pipeline::Group> parsed;
+    for (const char* text : groups) {
+      const auto group = pipeline::ParseGroup(text, nullptr);
+      REQUIRE_OK(group);
+      parsed.push_back(*group);
+    }
+    REQUIRE_OK(bridge_.ReplaceRules(rules, parsed));
   }
 
   std::string Actions(std::string_view key_text) {
@@ -395,6 +403,41 @@ TEST_CASE(
     CHECK(lab.Read().find("nw_") == std::string::npos);
     CHECK(lab.Actions(with_id(TCP("ID", ""))) == c.second);
   }
+}
+
+TEST_CASE("select: the datapath hashes, once, and few bits of it choose") {
+  Lab lab({"ip,actions=group:1,group:2,2", "arp,actions=group:3"},
+          {"group_id=1,type=select,bucket=in_port,bucket=2",
+           "group_id=2,type=select,bucket=in_port,bucket=2",
+           "group_id=3,type=select,bucket=2,bucket=weight:0,in_port"});
+  const std::string first = lab.Actions(TCP("0", ""));
+  const uint32_t id = lab.LastId();
+  CHECK(first == "hash(l4(0)),recirc(" + Id(id) + ")");
+  CHECK(lab.Read().find("nw_") == std::string::npos);
+  std::set<std::string> seen;
+  for (const char* hash :
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"}) {
+    std::string key = TCP("ID", ",dp_hash(0xabcHASH)");
+    key.replace(key.find("HASH"), 4, hash).replace(key.find("ID"), 2, Id(id));
+    const std::string actions = lab.Actions(key);
+    CHECK(lab.Read().find("dp_hash=0x" + std::string(hash) + "/0xf") != std::string::npos);
+    CHECK(lab.translation.recirculations.size() == 1);  // the second group needs no other hash
+    seen.insert(actions);
+  }
+  CHECK(seen == std::set<std::string>{"1,1,2", "1,2,2", "2,1,2", "2,2,2"});
+  // One bucket alone is chosen without.
+  CHECK(lab.Actions("recirc_id(0),in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),"
+                    "eth_type(0x0806),arp(op=1)") == "2");
+}
+
+TEST_CASE("select: without the kernel's symmetric hash the agent hashes both ends") {
+  Lab lab({"ip,actions=group:1"},
+          {"group_id=1,type=select,selection_method=symmetric_l4,bucket=2,bucket=2"});
+  const std::string hashes = lab.Actions(TCP("0", ""));
+  CHECK(hashes == "hash(sym_l4(0)),recirc(" + Id(lab.LastId()) + ")");
+  lab.bridge().SetAbilities({.symmetric_hashes = false});
+  CHECK(lab.Actions(TCP("0", "")) == "2");
+  CHECK(lab.Read().find("nw_src=10.0.0.1,nw_dst=10.0.0.2") != std::string::npos);
 }
 
 TEST_CASE("pop_mpls: a loop of pops ends, and so does what is to be kept") {

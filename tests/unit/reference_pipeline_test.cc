@@ -519,7 +519,9 @@ TEST_CASE("reference: groups") {
 TEST_CASE("reference: who asks for a bucket gets it") {
   auto parts =
       PartsOf({"",
-               {"actions=group:1", "group_id=1,type=select,bucket=1,bucket=weight:0,2,bucket=4"},
+               {"actions=group:1",
+                "group_id=1,type=select,selection_method=symmetric_l4,bucket=1,bucket=weight:0,2,"
+                "bucket=4"},
                "",
                ""});
   parts.select = [](const pipeline::Group& group, const Fields& packet,
