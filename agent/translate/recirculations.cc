@@ -38,9 +38,11 @@ Recirculations::Entry* Recirculations::FindOther(uint32_t hash, base::ByteView b
 uint32_t Recirculations::FreeId(uint32_t hash) {
   if (!entries_.contains(hash)) return hash;
   Count().shared_hashes.Add();
-  while (of_run_.contains(next_of_run_)) next_of_run_ = (next_of_run_ + 1) | kFirstOfRun;
-  const uint32_t id = next_of_run_;
-  next_of_run_ = (next_of_run_ + 1) | kFirstOfRun;
+  uint32_t id = 0;
+  do {
+    id = next_of_run_;
+    next_of_run_ = (next_of_run_ + 1) | kFirstOfRun;
+  } while (of_run_.contains(id));
   return id;
 }
 
