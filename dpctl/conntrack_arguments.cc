@@ -26,12 +26,6 @@ absl::StatusOr<conntrack::ConnectionMatch> ReadConnectionMatch(
   return match;
 }
 
-conntrack::DumpWish WishFor(const conntrack::ConnectionMatch& match) {
-  conntrack::DumpWish wish{.family = match.family(), .zone = match.zone, .mark = {}};
-  if (match.mark_mask != 0) wish.mark = {.value = match.mark, .mask = match.mark_mask};
-  return wish;
-}
-
 absl::StatusOr<socket::Client> OpenNetfilterClient() {
   auto client = conntrack::OpenNetfilter();
   if (!client.ok()) return Failed("opening a netlink socket", client.status());

@@ -13,6 +13,7 @@
 #include "dpctl/session.h"
 #include "netlink/conntrack/connection_match.h"
 #include "netlink/conntrack/connections.h"
+#include "netlink/conntrack/sweep.h"
 
 namespace sluice::dpctl {
 
@@ -24,8 +25,7 @@ absl::StatusOr<std::vector<std::string>> WithoutDatapath(
 absl::StatusOr<conntrack::ConnectionMatch> ReadConnectionMatch(
     const std::vector<std::string>& arguments);
 
-// What the kernel may leave out of a dump for this match.
-conntrack::DumpWish WishFor(const conntrack::ConnectionMatch& match);
+using conntrack::WishFor;
 
 // A socket for netfilter.
 absl::StatusOr<socket::Client> OpenNetfilterClient();

@@ -114,6 +114,26 @@ class Server::Service final : public v1::Sluice::Service {
                           v1::ListMetersResponse* response) override {
     return Answer(source_->Meters(request->bridge()), response);
   }
+  grpc::Status DumpConnections(grpc::ServerContext*, const v1::DumpConnectionsRequest* request,
+                               grpc::ServerWriter<v1::Connection>* writer) override {
+    requests_.Add();
+    return ToGrpc(source_->DumpConnections(*request, [writer](const v1::Connection& connection) {
+      return writer->Write(connection);
+    }));
+  }
+  grpc::Status FlushConnections(grpc::ServerContext*, const v1::FlushConnectionsRequest* request,
+                                v1::FlushConnectionsResponse* response) override {
+    return Answer(source_->FlushConnections(*request), response);
+  }
+  grpc::Status GetConnectionStats(grpc::ServerContext*,
+                                  const v1::GetConnectionStatsRequest* request,
+                                  v1::GetConnectionStatsResponse* response) override {
+    return Answer(source_->ConnectionStats(*request), response);
+  }
+  grpc::Status ListConnectionLimits(grpc::ServerContext*, const v1::ListConnectionLimitsRequest*,
+                                    v1::ListConnectionLimitsResponse* response) override {
+    return Answer(source_->ConnectionLimits(), response);
+  }
   grpc::Status GetMasks(grpc::ServerContext*, const v1::GetMasksRequest* request,
                         v1::GetMasksResponse* response) override {
     return Answer(source_->Masks(request->bridge()), response);

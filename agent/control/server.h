@@ -44,6 +44,14 @@ class Source {
       const v1::ChangeMacsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListMirrorsResponse> Mirrors(const std::string& bridge) = 0;
   virtual absl::StatusOr<v1::ListMetersResponse> Meters(const std::string& bridge) = 0;
+  // `send` is false when nobody listens any more.
+  virtual absl::Status DumpConnections(const v1::DumpConnectionsRequest& request,
+                                       absl::FunctionRef<bool(const v1::Connection&)> send) = 0;
+  virtual absl::StatusOr<v1::FlushConnectionsResponse> FlushConnections(
+      const v1::FlushConnectionsRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetConnectionStatsResponse> ConnectionStats(
+      const v1::GetConnectionStatsRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListConnectionLimitsResponse> ConnectionLimits() = 0;
   virtual absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) = 0;
   virtual absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) = 0;
   virtual absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(

@@ -271,6 +271,12 @@ absl::StatusOr<v1::ListMetersResponse> StatusBoard::Meters(const std::string& br
   return out;
 }
 
+absl::StatusOr<v1::ListConnectionLimitsResponse> StatusBoard::ConnectionLimits() {
+  const port::ConntrackStatus status = conntrack();
+  absl::MutexLock lock(&client_mutex_);
+  return ReportLimits(status, &client_);
+}
+
 absl::StatusOr<v1::GetMasksResponse> StatusBoard::Masks(const std::string& bridge) {
   v1::GetMasksResponse out;
   SLUICE_RETURN_IF_ERROR(ForEachOf(

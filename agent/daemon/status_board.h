@@ -16,6 +16,7 @@
 #include "agent/bridge/bridge.h"
 #include "agent/control/server.h"
 #include "agent/daemon/bridge_runtime.h"
+#include "agent/daemon/conntrack_requests.h"
 #include "agent/flowcache/datapath_flows.h"
 #include "agent/flowcache/revalidator.h"
 #include "agent/port/conntrack_keeper.h"
@@ -63,6 +64,19 @@ class StatusBoard final : public control::Source {
   absl::StatusOr<v1::ChangeMacsResponse> ChangeMacs(const v1::ChangeMacsRequest& request) override;
   absl::StatusOr<v1::ListMirrorsResponse> Mirrors(const std::string& bridge) override;
   absl::StatusOr<v1::ListMetersResponse> Meters(const std::string& bridge) override;
+  absl::Status DumpConnections(const v1::DumpConnectionsRequest& request,
+                               absl::FunctionRef<bool(const v1::Connection&)> send) override {
+    return daemon::DumpConnections(request, send);
+  }
+  absl::StatusOr<v1::FlushConnectionsResponse> FlushConnections(
+      const v1::FlushConnectionsRequest& request) override {
+    return daemon::FlushConnections(request);
+  }
+  absl::StatusOr<v1::GetConnectionStatsResponse> ConnectionStats(
+      const v1::GetConnectionStatsRequest& request) override {
+    return daemon::CountConnections(request);
+  }
+  absl::StatusOr<v1::ListConnectionLimitsResponse> ConnectionLimits() override;
   absl::StatusOr<v1::GetMasksResponse> Masks(const std::string& bridge) override;
   absl::StatusOr<v1::SetMasksResponse> SetMasks(const v1::SetMasksRequest& request) override;
   absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(

@@ -29,6 +29,7 @@ Examples:
   sluicectl rules br0 replace -f br0.rules --wait
   sluicectl rules br0 diff -f br0.rules --groups br0.groups
   sluicectl groups br0 add 'group_id=1,type=select,bucket=output:1,bucket=output:2'
+  sluicectl ct dump zone=5     connections that the kernel tracks
   sluicectl masks              masks in use, their budget, what was done to keep it
   sluicectl masks br0 --budget 32 --off prefix_tracking --wait
   sluicectl flows br0 verify   does each flow in the kernel do what the rules say?
@@ -42,10 +43,10 @@ differ, 2 for trouble.
 )";
 
 // In the order of --help.
-constexpr AddCommand kCommands[] = {AddStatus,  AddCounters, AddUpcalls,   AddBridge,    AddPort,
-                                    AddPeers,   AddApply,    AddConfig,    AddFdb,       AddMirrors,
-                                    AddMeters,  AddRules,    AddGroups,    AddMasks,     AddFlows,
-                                    AddExplain, AddTrace,    AddPacketIns, AddCompletion};
+constexpr AddCommand kCommands[] = {
+    AddStatus, AddCounters, AddUpcalls, AddBridge, AddPort,      AddPeers,     AddApply,
+    AddConfig, AddFdb,      AddMirrors, AddMeters, AddCt,        AddRules,     AddGroups,
+    AddMasks,  AddFlows,    AddExplain, AddTrace,  AddPacketIns, AddCompletion};
 
 int Main(int argc, char** argv) {
   Session session;

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "dpctl/commands/commands.h"
@@ -8,6 +9,7 @@
 #include "kmod-compat/features.h"
 #include "netlink/base/status.h"
 #include "netlink/conntrack/connection_text.h"
+#include "netlink/conntrack/sweep.h"
 
 namespace sluice::dpctl {
 namespace {
@@ -16,31 +18,10 @@ using conntrack::Connection;
 using conntrack::ConnectionMatch;
 using conntrack::Connections;
 using conntrack::DeleteReport;
-using conntrack::Direction;
-using conntrack::Tuple;
 
 constexpr char kWhat[] = "failed to flush conntrack";
-// So many are held in memory before they are deleted.
-constexpr size_t kAtOnce = 4096;
-
 bool Reports(const Session& session) {
   return session.options().json || session.options().statistics;
-}
-
-// The one connection that is meant, by its tuple, when it is given in full and alone.
-struct OneTuple {
-  Tuple tuple;
-  Direction direction;
-};
-std::optional<OneTuple> TheTuple(const ConnectionMatch& match) {
-  ConnectionMatch rest = match;
-  rest.original = rest.reply = {};
-  if (!rest.only_zone()) return std::nullopt;
-  if (const auto tuple = match.original.Whole(); tuple && match.reply.empty())
-    return OneTuple{*tuple, Direction::kOriginal};
-  if (const auto tuple = match.reply.Whole(); tuple && match.original.empty())
-    return OneTuple{*tuple, Direction::kReply};
-  return std::nullopt;
 }
 
 void PrintCounts(const DeleteReport& report, Session* session) {
@@ -52,7 +33,7 @@ void PrintCounts(const DeleteReport& report, Session* session) {
   session->out().Write(text + "\n");
 }
 
-absl::Status DeleteOne(const OneTuple& one, uint16_t zone, Session* session) {
+absl::Status DeleteOne(const conntrack::OneTuple& one, uint16_t zone, Session* session) {
   SLUICE_ASSIGN_OR_RETURN(socket::Client client, OpenNetfilterClient());
   const absl::Status status = Connections(&client).Delete(one.tuple, one.direction, zone);
   if (base::ErrnoOf(status) == ENOENT)
@@ -67,11 +48,10 @@ absl::Status DeleteOne(const OneTuple& one, uint16_t zone, Session* session) {
   return absl::OkStatus();
 }
 
-// Lists all, and deletes those that match, many at a time, while the list comes in. What it deleted
-// is told even if it fails.
-class Sweep {
+// Sweeps, and tells what was deleted, also when it fails.
+class Sweeper {
  public:
-  Sweep(const ConnectionMatch& match, Session* session)
+  Sweeper(const ConnectionMatch& match, Session* session)
       : match_(match),
         session_(session),
         list_(&session->out(), ListsJson(), "{\"connections\":[", "]") {}
@@ -79,16 +59,9 @@ class Sweep {
   absl::Status Run() {
     SLUICE_ASSIGN_OR_RETURN(socket::Client reader, OpenNetfilterClient());
     SLUICE_ASSIGN_OR_RETURN(socket::Client writer, OpenNetfilterClient());
-    Connections deleter(&writer);
-    const auto take = [&](const Connection& connection) {
-      if (!match_.Matches(connection)) return absl::OkStatus();
-      found_.push_back(connection);
-      return found_.size() < kAtOnce ? absl::OkStatus() : Delete(&deleter);
-    };
-    // An interrupted dump begins anew; what was deleted is not listed again.
-    absl::Status status = Connections(&reader).Dump(WishFor(match_), take, [] {}).status();
-    if (status.ok()) status = Delete(&deleter);
-    if (status.ok()) status = total_.status;
+    const absl::Status status = conntrack::Sweep(
+        match_, &reader, &writer,
+        [this](std::span<const Connection> connections) { List(connections); }, &total_);
     Print();
     if (status.ok() || total_.deleted + total_.failed == 0) return Failed(kWhat, status);
     return WithHint(Failed(kWhat, status),
@@ -99,17 +72,9 @@ class Sweep {
  private:
   bool ListsJson() const { return session_->options().json; }
 
-  absl::Status Delete(Connections* deleter) {
-    auto report = deleter->Delete(found_);
-    if (!report.ok()) return report.status();
-    total_.deleted += report->deleted;
-    total_.gone += report->gone;
-    total_.failed += report->failed;
-    if (total_.status.ok()) total_.status = report->status;
+  void List(std::span<const Connection> connections) {
     if (ListsJson() || (session_->options().statistics && session_->options().verbosity > 0))
-      for (const Connection& connection : found_) list_.Add(Line(connection));
-    found_.clear();
-    return absl::OkStatus();
+      for (const Connection& connection : connections) list_.Add(Line(connection));
   }
 
   std::string Line(const Connection& connection) const {
@@ -132,7 +97,6 @@ class Sweep {
   const ConnectionMatch& match_;
   Session* session_;
   StreamedList list_;
-  std::vector<Connection> found_;
   DeleteReport total_;
 };
 
@@ -154,12 +118,13 @@ absl::StatusOr<bool> FlushAtOnce(const ConnectionMatch& match) {
 absl::Status Run(Session* session) {
   SLUICE_ASSIGN_OR_RETURN(const std::vector<std::string> args, WithoutDatapath(session));
   SLUICE_ASSIGN_OR_RETURN(const ConnectionMatch match, ReadConnectionMatch(args));
-  if (const auto one = TheTuple(match)) return DeleteOne(*one, match.zone.value_or(0), session);
+  if (const auto one = conntrack::TheTuple(match))
+    return DeleteOne(*one, match.zone.value_or(0), session);
   if (match.only_zone() && !Reports(*session)) {
     SLUICE_ASSIGN_OR_RETURN(const bool done, FlushAtOnce(match));
     if (done) return absl::OkStatus();
   }
-  return Sweep(match, session).Run();
+  return Sweeper(match, session).Run();
 }
 
 }  // namespace

@@ -72,6 +72,34 @@ tries() { send "$1" && lasts "$@"; }
 check 'a connection lasts as long as the policy says' wait_for tries 4001 31 41
 check 'flows are true' control flows br0 verify
 
+# --- sluicectl ct --------------------------------------------------------------------------------
+dpctl flush-conntrack
+for port in 4011 4012; do send $port; done
+lines() { control ct dump "$@" | wc -l; }
+check 'ct dump: as dpctl has it' test "$(control ct dump "zone=$zone" | sort)" = "$(dpctl dump-conntrack "zone=$zone" | sort)"
+check 'ct dump: by fields' test "$(lines "zone=$zone" ct_nw_proto=17,ct_tp_src=4011)" = 1
+control --json ct dump "zone=$zone" >"$work/out"
+check 'ct dump: JSON' python3 -c '
+import json, sys
+connections = json.load(open(sys.argv[1]))["connections"]
+sys.exit(sorted(c["original"]["sport"] for c in connections) != [4011, 4012])' "$work/out"
+control ct dump zone=4x 2>"$work/out" && fail 'a wrong filter is refused'
+check 'a wrong filter: the place is shown' grep -q '^ *^' "$work/out"
+check 'ct stats' grep -q 'UDP: 2' <(control ct stats -m "zone=$zone")
+check 'ct stats: the kernel' grep -q 'Entries: ' <(control ct stats -s)
+check 'ct flush: all needs to be asked for' not control ct flush 2>/dev/null
+check 'ct flush: one by its tuple' control ct flush "zone=$zone" ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,ct_nw_proto=17,ct_tp_src=4011,ct_tp_dst=9999
+check 'ct flush: the other stays' test "$(lines "zone=$zone")$(lines ct_tp_src=4012)" = 11
+control ct flush "zone=$zone" ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,ct_nw_proto=17,ct_tp_src=4011,ct_tp_dst=9999 2>"$work/out" && fail 'a connection ends once'
+check 'ct flush: one that is not there' grep -q 'no such connection' "$work/out"
+[[ $zone = "$other" ]] || check 'ct flush: of another zone' grep -q 'ended 0 connections' <(control ct flush "zone=$other")
+check 'ct flush: the other stays still' test "$(lines "zone=$zone")" = 1
+check 'ct flush: of the zone' grep -q 'ended 1 connection$' <(control ct flush "zone=$zone" ct_nw_proto=17)
+check 'ct flush: it is gone' test "$(lines "zone=$zone")" = 0
+control ct limits | tee "$work/out"
+check 'ct limits: policies' grep -q 'timeout=web: inet tcp established=321,close=7 (sluice_web_tcp4)' "$work/out"
+! has ct_limit || check 'ct limits: limits' grep -q "^zone=$zone,limit=3,count=" "$work/out"
+
 # --- Limits --------------------------------------------------------------------------------------
 if has ct_limit; then
   check 'limits are there' limit_is "zone=$zone,limit=3"
@@ -87,6 +115,7 @@ if has ct_limit; then
   check 'one that somebody else deleted is set again' wait_for limit_is "zone=$zone,limit=3"
   check 'it is counted' test "$(counter conntrack_remade)" -ge 3
   dpctl ct-set-limits zone=77,limit=9
+  check 'ct limits: those of others' grep -q "zone=77,limit=9,count=0  (somebody else's)" <(control ct limits)
 fi
 
 # --- Others delete policies ----------------------------------------------------------------------

@@ -28,6 +28,7 @@ void AddFdb(CLI::App* app, Session* session, Chosen* chosen);
 void AddRules(CLI::App* app, Session* session, Chosen* chosen);
 void AddGroups(CLI::App* app, Session* session, Chosen* chosen);
 void AddMeters(CLI::App* app, Session* session, Chosen* chosen);
+void AddCt(CLI::App* app, Session* session, Chosen* chosen);
 void AddMirrors(CLI::App* app, Session* session, Chosen* chosen);
 void AddMasks(CLI::App* app, Session* session, Chosen* chosen);
 void AddPacketIns(CLI::App* app, Session* session, Chosen* chosen);
