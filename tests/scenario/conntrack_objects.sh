@@ -82,7 +82,7 @@ control --json ct dump "zone=$zone" >"$work/out"
 check 'ct dump: JSON' python3 -c '
 import json, sys
 connections = json.load(open(sys.argv[1]))["connections"]
-sys.exit(sorted(c["original"]["sport"] for c in connections) != [4011, 4012])' "$work/out"
+sys.exit(sorted(c["orig"]["src_port"] for c in connections) != [4011, 4012])' "$work/out"
 control ct dump zone=4x 2>"$work/out" && fail 'a wrong filter is refused'
 check 'a wrong filter: the place is shown' grep -q '^ *^' "$work/out"
 check 'ct stats' grep -q 'UDP: 2' <(control ct stats -m "zone=$zone")

@@ -5,9 +5,11 @@ stateful.py ask ADDRESS PORT       what the server says: its own address and our
 stateful.py many ADDRESS PORT N    the servers' addresses that answer N connections
 stateful.py udp ADDRESS PORT SIZE  "echo", "refused" or "nothing"
 stateful.py ftp ADDRESS            an active data connection: what came over it
+stateful.py several JOB...         each of them with commas for blanks, at once; a line for each
 stateful.py talk ADDRESS PORT LOG  one line there and back, again and again, until it is told to end
 """
 
+import concurrent.futures
 import os
 import re
 import select
@@ -24,20 +26,24 @@ def own_address(host):
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+def lines_of(connection):
+    try:
+        yield from connection.makefile("rb")
+    except ConnectionResetError:
+        pass  # the client has heard enough
+
+
 def answer(connection):
     with connection:
         mine, theirs = connection.getsockname()[:2], connection.getpeername()[:2]
-        try:
-            for line in connection.makefile("rb"):
-                connection.sendall(f"{mine[0]} {mine[1]} {theirs[0]} {theirs[1]} ".encode() + line)
-        except ConnectionResetError:
-            pass  # the client has heard enough
+        for line in lines_of(connection):
+            connection.sendall(f"{mine[0]} {mine[1]} {theirs[0]} {theirs[1]} ".encode() + line)
 
 
 def answer_ftp(connection):
     with connection:
         connection.sendall(b"220 hello\r\n")
-        for line in connection.makefile("rb"):
+        for line in lines_of(connection):
             numbers = re.match(rb"PORT (\d+),(\d+),(\d+),(\d+),(\d+),(\d+)", line)
             if not numbers:
                 connection.sendall(b"500 what?\r\n")
@@ -106,6 +112,16 @@ def udp(host, port, size):
         return "refused"
     except socket.timeout:
         return "nothing"
+
+
+def several(*jobs):
+    # "udp,10.0.0.2,7,10": all at once, as what shall fail takes its time.
+    def run(job):
+        name, *arguments = job.split(",")
+        return f"{job}: {globals()[name](*arguments)}"
+
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        return "\n".join(pool.map(run, jobs))
 
 
 def ftp(host):
