@@ -20,7 +20,23 @@ bool EraseStatic(uint16_t vlan, const base::Mac& mac, std::vector<StaticMac>* st
 struct Named {
   std::vector<uint32_t> meters;
   std::vector<std::string> timeouts;
+  uint32_t tunnel_fields = 0;  // bit i: tun_metadata i
 };
+
+uint32_t TunnelField(pipeline::FieldIndex field) {
+  constexpr size_t kBegin = offsetof(pipeline::Fields, tun_metadata);
+  const size_t offset = pipeline::FieldAt(field).offset;
+  const bool is_one = offset >= kBegin && offset < kBegin + sizeof(pipeline::Fields::tun_metadata);
+  return is_one ? 1U << (offset - kBegin) / sizeof(base::Be64) : 0;
+}
+
+uint32_t TunnelFieldsOf(const pipeline::Match& match) {
+  const pipeline::Fields mask = match.Mask();
+  uint32_t fields = 0;
+  for (size_t i = 0; i < pipeline::kTunnelFields; ++i)
+    if (mask.tun_metadata[i].wire() != 0) fields |= 1U << i;
+  return fields;
+}
 
 void AddNamed(pipeline::ActionSpan actions, Named* named) {
   for (const pipeline::Action action : actions) {
@@ -33,6 +49,12 @@ void AddNamed(pipeline::ActionSpan actions, Named* named) {
     if (action.kind() == pipeline::ActionKind::kConntrack) {
       const auto ct = action.Get<pipeline::ConntrackAction>();
       if (!ct.timeout_name().empty()) named->timeouts.emplace_back(ct.timeout_name());
+    }
+    if (action.kind() == pipeline::ActionKind::kSetField)
+      named->tunnel_fields |= TunnelField(action.Get<pipeline::SetFieldAction>().field);
+    if (action.kind() == pipeline::ActionKind::kMove) {
+      const auto move = action.Get<pipeline::MoveAction>();
+      named->tunnel_fields |= TunnelField(move.source.field) | TunnelField(move.destination.field);
     }
     AddNamed(action.nested(), named);
   }
@@ -141,9 +163,10 @@ std::shared_ptr<const pipeline::TimeoutPolicies> Bridge::timeouts() const {
   return timeouts_;
 }
 
-absl::Status Bridge::CheckNames(pipeline::ActionSpan actions,
+absl::Status Bridge::CheckNames(pipeline::ActionSpan actions, const pipeline::Match& match,
                                 absl::FunctionRef<std::string()> whose) const {
-  const Named named = NamedBy(actions);
+  Named named = NamedBy(actions);
+  named.tunnel_fields |= TunnelFieldsOf(match);
   const std::shared_ptr<const pipeline::MeterIds> meters = this->meters();
   for (const uint32_t meter : named.meters)
     if (!meters->meters.contains(meter))
@@ -155,18 +178,24 @@ absl::Status Bridge::CheckNames(pipeline::ActionSpan actions,
                                               "\" in the configuration (conntrack.timeouts), "
                                               "which ",
                                               whose()));
+  if (named.tunnel_fields == 0) return absl::OkStatus();
+  const std::shared_ptr<const pipeline::PortTable> ports = this->ports();
+  for (size_t i = 0; i < pipeline::kTunnelFields; ++i)
+    if ((named.tunnel_fields >> i & 1) != 0 && !ports->options().tunnel_options[i])
+      return absl::NotFoundError(absl::StrCat(
+          "tunnel_options of the bridge do not say what tun_metadata", i, " is, which ", whose()));
   return absl::OkStatus();
 }
 
 absl::Status Bridge::CheckNames(const pipeline::Rule& rule) const {
-  return CheckNames(rule.actions.span(),
+  return CheckNames(rule.actions.span(), rule.match,
                     [&] { return absl::StrCat("a rule asks for: ", ToString(rule)); });
 }
 
 absl::Status Bridge::CheckNames(const pipeline::Group& group) const {
   for (const pipeline::Bucket& bucket : group.buckets)
     SLUICE_RETURN_IF_ERROR(CheckNames(
-        bucket.actions.span(), [&] { return absl::StrCat("group ", group.id, " asks for"); }));
+        bucket.actions.span(), {}, [&] { return absl::StrCat("group ", group.id, " asks for"); }));
   return absl::OkStatus();
 }
 

@@ -137,7 +137,7 @@ class Bridge final : public translate::MacLookup {
   void ForgetMirrored(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PlaceStatics(const pipeline::PortTable& ports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether what they name is declared.
-  absl::Status CheckNames(pipeline::ActionSpan actions,
+  absl::Status CheckNames(pipeline::ActionSpan actions, const pipeline::Match& match,
                           absl::FunctionRef<std::string()> whose) const;
   absl::Status CheckNames(const pipeline::Rule& rule) const;
   absl::Status CheckNames(const pipeline::Group& group) const;

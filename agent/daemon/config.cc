@@ -185,6 +185,8 @@ BridgeConfig ConfigReader::ReadBridge(const YamlValue& value) {
            mirrors.emplace_back(ReadMirror(item), item);
          });
        }},
+      {"tunnel_options",
+       [&](const YamlValue& v) { bridge.options.tunnel_options = ReadTunnelOptions(v); }},
       {"meters",
        [&](const YamlValue& v) {
          v.ReadList(pipeline::kMaxMeters,

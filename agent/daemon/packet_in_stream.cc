@@ -60,7 +60,7 @@ v1::PacketIn ToMessage(const bridge::PacketIn& packet, const pipeline::PortTable
   ovs::FlowKey key;
   attr::Unknowns unknowns;
   if (ovs::DecodeFlowKey(packet.key, &key, &unknowns)) return out;
-  const Fields fields = translate::FieldsOfKey(key);
+  const Fields fields = translate::FieldsOfKey(key, ports.options().tunnel_options);
   out.set_in_port(fields.in_port.host());
   const pipeline::BridgePort* port = ports.Find(fields.in_port.host());
   if (port != nullptr) out.set_in_port_name(port->name);

@@ -192,7 +192,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 absl::StatusOr<ovs::FlowKey> KeyOf(const std::string& text, const PortTable& ports) {
   if (text.find('(') == std::string::npos || text.find('=') < text.find('(')) {
     SLUICE_ASSIGN_OR_RETURN(const pipeline::Match match, pipeline::ParseMatch(text, &ports));
-    return translate::KeyOfFields(match.Value());
+    return translate::KeyOfFields(match.Value(), {}, ports.options().tunnel_options);
   }
   SLUICE_ASSIGN_OR_RETURN(const auto parsed,
                           attr::ParseSet(ovs::kKeyTable, text, {.ports = &ports}));

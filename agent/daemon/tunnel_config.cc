@@ -1,6 +1,8 @@
 #include "agent/daemon/tunnel_config.h"
 
+#include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 
@@ -10,6 +12,7 @@ namespace {
 using pipeline::TunnelAddress;
 using pipeline::TunnelByte;
 using pipeline::TunnelEnd;
+using pipeline::TunnelOption;
 using port::TunnelConfig;
 using route::TunnelKind;
 
@@ -177,7 +180,7 @@ class Reader {
     const bool v6 = end_.remote && end_.remote->v6 != base::Ipv6();
     end_.checksum = checksum_.value_or(v6 && IsUdp(config_.kind));
     end_.gbp = config_.gbp;
-    end_.oam = config_.kind == TunnelKind::kGeneve;
+    end_.geneve = config_.kind == TunnelKind::kGeneve;
     if (IsErspan(config_.kind) && !end_.erspan) end_.erspan.emplace();
     config_.end = end_;
   }
@@ -190,7 +193,90 @@ class Reader {
   bool typed_ = false, has_in_key_ = false, has_out_key_ = false;
 };
 
+std::optional<TunnelOption> ReadTunnelOption(const YamlValue& value) {
+  TunnelOption option{.length = 4};
+  bool named = true;
+  const auto number = [&](const YamlValue& v, uint64_t max, auto* out) {
+    const std::optional<uint64_t> n = v.Number(0, max);
+    if (!n) named = false;
+    *out = static_cast<std::remove_pointer_t<decltype(out)>>(n.value_or(0));
+  };
+  value.ReadMap({
+      {"class", [&](const YamlValue& v) { number(v, 0xffff, &option.option_class); }, true},
+      {"type", [&](const YamlValue& v) { number(v, 0xff, &option.type); }, true},
+      {"length",
+       [&](const YamlValue& v) { number(v, pipeline::kMaxTunnelOptionLength, &option.length); }},
+      {"offset",
+       [&](const YamlValue& v) { number(v, pipeline::kMaxTunnelOptionLength, &option.offset); }},
+      {"bytes",
+       [&](const YamlValue& v) {
+         if (const auto n = v.Number(1, sizeof(base::Be64)))
+           option.bytes = static_cast<uint8_t>(*n);
+       }},
+  });
+  if (!named) return std::nullopt;
+  if (option.length == 0 || option.length % 4 != 0) {
+    value.Fail("must have a length that is a multiple of 4, and not 0");
+    return std::nullopt;
+  }
+  const int behind = option.length - option.offset;
+  if (behind <= 0 || option.bytes > behind) {
+    value.Fail(absl::StrCat("goes beyond the ", option.length, " bytes of the option"));
+    return std::nullopt;
+  }
+  if (option.bytes == 0)
+    option.bytes = static_cast<uint8_t>(std::min<int>(sizeof(base::Be64), behind));
+  return option;
+}
+
+bool Overlaps(const TunnelOption& a, const TunnelOption& b) {
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+// Adds a field to those before it; `place` gets the problem when they do not go together.
+void TakeTunnelOption(size_t field, const TunnelOption& option, const YamlValue& place,
+                      pipeline::TunnelOptions* options, size_t* bytes) {
+  bool is_new = true;
+  for (size_t i = 0; i < pipeline::kTunnelFields; ++i) {
+    const std::optional<TunnelOption>& other = (*options)[i];
+    if (!other || !other->IsSameOption(option)) continue;
+    is_new = false;
+    if (other->length != option.length)
+      return place.Fail(
+          absl::StrCat("says that the option of tun_metadata", i, " has another length"));
+    if (Overlaps(*other, option))
+      return place.Fail(absl::StrCat("has bytes that are tun_metadata", i, " already"));
+  }
+  if (is_new) *bytes += pipeline::kTunnelOptionHeader + option.length;
+  if (*bytes > pipeline::kMaxTunnelOptionBytes)
+    return place.Fail(absl::StrCat("makes the options together longer than the ",
+                                   pipeline::kMaxTunnelOptionBytes,
+                                   " bytes that a packet has for "
+                                   "them"));
+  (*options)[field] = option;
+}
+
 }  // namespace
+
+pipeline::TunnelOptions ReadTunnelOptions(const YamlValue& value) {
+  pipeline::TunnelOptions options;
+  size_t bytes = 0;
+  const auto field = [&](size_t i) {
+    return [&options, &bytes, i](const YamlValue& v) {
+      if (const auto option = ReadTunnelOption(v))
+        TakeTunnelOption(i, *option, v, &options, &bytes);
+    };
+  };
+  value.ReadMap({{"tun_metadata0", field(0)},
+                 {"tun_metadata1", field(1)},
+                 {"tun_metadata2", field(2)},
+                 {"tun_metadata3", field(3)},
+                 {"tun_metadata4", field(4)},
+                 {"tun_metadata5", field(5)},
+                 {"tun_metadata6", field(6)},
+                 {"tun_metadata7", field(7)}});
+  return options;
+}
 
 std::optional<TunnelAddress> HostAddress(const YamlValue& value) {
   const std::optional<std::string> text = value.Text();

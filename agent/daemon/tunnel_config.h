@@ -1,4 +1,4 @@
-// The key `tunnel` of a port in the configuration file.
+// The key `tunnel` of a port in the configuration file, and `tunnel_options` of a bridge.
 //
 // Pure functions over YAML; problems go where those of the file go.
 //
@@ -10,11 +10,14 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "agent/daemon/yaml_reader.h"
+#include "agent/pipeline/tunnel_options.h"
 #include "agent/port/port_spec.h"
 
 namespace sluice::daemon {
 
 port::TunnelConfig ReadTunnel(const YamlValue& value);
+// The key `tunnel_options` of a bridge.
+pipeline::TunnelOptions ReadTunnelOptions(const YamlValue& value);
 // The address of one host; else nullopt, and a problem.
 std::optional<pipeline::TunnelAddress> HostAddress(const YamlValue& value);
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "netlink/base/status.h"
@@ -206,8 +207,11 @@ std::optional<uint64_t> YamlValue::Number(uint64_t min, uint64_t max) const {
   const std::optional<std::string> text = Text();
   if (!text) return std::nullopt;
   size_t digits = 0;
-  const std::optional<uint64_t> number = LeadingNumber(*text, &digits);
-  if (number && digits == text->size() && *number >= min && *number <= max) return number;
+  std::optional<uint64_t> number = LeadingNumber(*text, &digits);
+  if (number && digits != text->size()) number.reset();
+  uint64_t hex = 0;
+  if (text->starts_with("0x") && absl::SimpleHexAtoi(*text, &hex)) number = hex;
+  if (number && *number >= min && *number <= max) return number;
   Fail(absl::StrCat("must be a number from ", min, " to ", max, ", not ", Quoted(*text)));
   return std::nullopt;
 }

@@ -86,7 +86,7 @@ class YamlValue {
   void ReadList(size_t max, absl::FunctionRef<void(size_t, const YamlValue&)> read) const;
 
   std::optional<std::string> Text() const;
-  // A decimal number from `min` to `max`.
+  // A number from `min` to `max`, decimal or with 0x in front.
   std::optional<uint64_t> Number(uint64_t min, uint64_t max) const;
   // A number with a unit: 500ms, 10s, 5m, 1h.
   std::optional<std::chrono::milliseconds> Duration(std::chrono::milliseconds min,

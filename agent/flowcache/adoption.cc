@@ -19,6 +19,7 @@ bool ReadKey(const ovs::Flow& flow, FlowKey* key, FlowKey* mask) {
   for (size_t level = 0; level < key->present.size(); ++level)
     if (key->layers[level].eth_type.host() == 0)
       key->present[level] &= ~(uint64_t{1} << OVS_KEY_ATTR_ETHERTYPE);
+  if (flow.ufid) CompleteMask(*key, *flow.ufid, mask);
   return true;
 }
 
@@ -106,14 +107,14 @@ void Revalidator::AdoptOrDelete(Round* round, const ovs::Flow& flow) {
     base::ByteVector mask_bytes;
     attr::Writer writer(&mask_bytes);
     ovs::EncodeFlowMask(key, mask, &writer);
-    const Decision decision = {
-        .key = key,
-        .mask = mask_bytes,
-        .mask_use = datapath->bridge->masks()->Count(translate::BitsOfMask(mask, key)),
-        .translation = translation_,
-        .sight = sight,
-        .now = clock_->Now(),
-        .origin = Origin::kAdopted};
+    const Decision decision = {.key = key,
+                               .mask = mask_bytes,
+                               .mask_use = datapath->bridge->masks()->Count(translate::BitsOfMask(
+                                   mask, key, sight.view().ports.options().tunnel_options)),
+                               .translation = translation_,
+                               .sight = sight,
+                               .now = clock_->Now(),
+                               .origin = Origin::kAdopted};
     if (datapath->cache.Add(*flow.ufid, decision) != AddResult::kFull) {
       datapath->cache.With(*flow.ufid,
                            [&](CachedFlow* adopted) { adopted->CountFrom(flow.stats); });

@@ -79,5 +79,8 @@ class FlowCache {
 
 // The same identifier for the same key and mask, in every run: a restarted agent finds its flows.
 ovs::Ufid UfidOf(base::ByteView key, base::ByteView mask);
+// Adds to a mask that the kernel told what it does not tell: that packets with options of a tunnel
+// are not matched. The UFID is of the mask as it was put, and so proves it.
+void CompleteMask(const ovs::FlowKey& key, const ovs::Ufid& ufid, ovs::FlowKey* mask);
 
 }  // namespace sluice::flowcache

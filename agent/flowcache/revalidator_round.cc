@@ -71,10 +71,11 @@ const std::vector<Count>& Counts() {
 enum class Judgement { kKeep, kModify, kDelete };
 
 // Whether a flow of that key and mask has the mask that it would get now.
-bool HasMaskOfNow(const FlowKey& key, base::ByteView mask, pipeline::MaskBudget* budget,
-                  translate::Translation* translation) {
+bool HasMaskOfNow(const FlowKey& key, base::ByteView mask, const bridge::Sight& sight,
+                  pipeline::MaskBudget* budget, translate::Translation* translation) {
   if (budget->IsCrowded()) return false;
-  const pipeline::MaskUse use = translate::FitMask(key, budget, translation);
+  const pipeline::MaskUse use =
+      translate::FitMask(key, budget, translation, sight.view().ports.options().tunnel_options);
   base::ByteVector now;
   attr::Writer writer(&now);
   ovs::EncodeFlowMask(key, translation->mask, &writer);
@@ -92,7 +93,8 @@ Judgement Judge(const bridge::Sight& sight, DatapathFlows* datapath, CachedFlow*
   if (!translation->install || !ovs::IsWithin(translation->mask, mask)) return Judgement::kDelete;
   // How masks are made has changed since: a mask that is too narrow is not wrong, but unwanted.
   const bool other_masks = flow->generation() < datapath->bridge->masks_generation();
-  if (other_masks && !HasMaskOfNow(key, flow->mask(), datapath->bridge->masks(), translation))
+  if (other_masks &&
+      !HasMaskOfNow(key, flow->mask(), sight, datapath->bridge->masks(), translation))
     return Judgement::kDelete;
   const bool same = base::Equal(flow->actions(), translation->actions.bytes());
   flow->RestOn(*translation, sight, datapath->cache.pools());

@@ -63,12 +63,15 @@ FlowKey StructureMask() {
   return mask;
 }
 
-// The kernel tells of attributes without a bit in the mask too.
-bool IsSameMask(base::ByteView a, base::ByteView b) {
+// The kernel tells of attributes without a bit in the mask too, and not of options that a tunnel
+// must not have.
+bool IsSameMask(base::ByteView kernels, base::ByteView ours) {
   FlowKey one, other;
   attr::Unknowns unknowns;
-  return !ovs::DecodeFlowKey(a, &one, &unknowns) && !ovs::DecodeFlowKey(b, &other, &unknowns) &&
-         ovs::IsWithin(one, other) && ovs::IsWithin(other, one);
+  if (ovs::DecodeFlowKey(kernels, &one, &unknowns) || ovs::DecodeFlowKey(ours, &other, &unknowns))
+    return false;
+  if (!ovs::AsksForOptions(one.tunnel)) other.tunnel.present &= ~ovs::kTunnelOptionKinds;
+  return ovs::IsWithin(one, other) && ovs::IsWithin(other, one);
 }
 
 // A flow as the agent remembers it, copied out of the cache.

@@ -22,6 +22,14 @@ constexpr std::string_view kReg = "Register, for the rules' own use.";
 constexpr std::string_view kXreg = "Two registers as one: the first is the high half.";
 constexpr std::string_view kXxreg = "Four registers as one: the first is the highest part.";
 
+constexpr FieldRow TunnelField(std::string_view name, std::string_view nxm, unsigned index) {
+  return {.name = name, .aliases = {nxm},
+          .offset = static_cast<uint16_t>(offsetof(Fields, tun_metadata) + 8 * index),
+          .bytes = 8, .bits = 64, .format = FieldFormat::kHex, .since = "3.18",
+          .doc = "A Geneve option, or a part of one, as tunnel_options of the bridge say; 0 when it "
+                 "is not there."};
+}
+
 constexpr uint16_t kTci = offsetof(Fields, vlans) + offsetof(Fields::Vlan, tci);
 constexpr uint16_t kMplsLse = offsetof(Fields, mpls);
 constexpr uint16_t kPortLow = offsetof(Fields, in_port) + 2;
@@ -152,6 +160,14 @@ constexpr FieldRow kTable[] = {
     {.name = "tun_erspan_hwid", .aliases = {"NXOXM_ET_ERSPAN_HWID"},
      .offset = offsetof(Fields, tun_erspan_hwid), .bytes = 1, .bits = 6, .format = kHex,
      .since = "4.16", .doc = "ERSPAN hardware id (version 2)."},
+    TunnelField("tun_metadata0", "NXM_NX_TUN_METADATA0", 0),
+    TunnelField("tun_metadata1", "NXM_NX_TUN_METADATA1", 1),
+    TunnelField("tun_metadata2", "NXM_NX_TUN_METADATA2", 2),
+    TunnelField("tun_metadata3", "NXM_NX_TUN_METADATA3", 3),
+    TunnelField("tun_metadata4", "NXM_NX_TUN_METADATA4", 4),
+    TunnelField("tun_metadata5", "NXM_NX_TUN_METADATA5", 5),
+    TunnelField("tun_metadata6", "NXM_NX_TUN_METADATA6", 6),
+    TunnelField("tun_metadata7", "NXM_NX_TUN_METADATA7", 7),
 
     {.name = "metadata", .aliases = {"OXM_OF_METADATA"},
      .offset = offsetof(Fields, metadata), .bytes = 8, .bits = 64, .format = kHex,

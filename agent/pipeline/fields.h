@@ -39,6 +39,7 @@ using base::Mac;
 inline constexpr size_t kRegisters = 16;
 inline constexpr size_t kFieldVlans = 2;
 inline constexpr size_t kFieldLabels = 3;
+inline constexpr size_t kTunnelFields = 8;
 
 struct alignas(uint64_t) Fields {
   // Stage 0: where the packet comes from, and what the pipeline noted about it.
@@ -64,7 +65,8 @@ struct alignas(uint64_t) Fields {
   Be64 tun_id;
   Ipv4 tun_src, tun_dst;
   Ipv6 tun_ipv6_src, tun_ipv6_dst;
-  Be16 tun_flags;  // kTunnel*
+  std::array<Be64, kTunnelFields> tun_metadata{};  // Geneve options: tunnel_options.h
+  Be16 tun_flags;                                  // kTunnel*
   Be16 tun_tp_src, tun_tp_dst;
   uint8_t tun_tos = 0, tun_ttl = 0;
   Be16 tun_gbp_id;

@@ -15,6 +15,7 @@
 #include "agent/pipeline/fields.h"
 #include "agent/pipeline/mirror.h"
 #include "agent/pipeline/tunnel.h"
+#include "agent/pipeline/tunnel_options.h"
 #include "netlink/attr/text.h"
 
 namespace sluice::pipeline {
@@ -79,11 +80,12 @@ struct BridgePort {
   friend bool operator==(const BridgePort&, const BridgePort&) = default;
 };
 
-// What a bridge has besides, for `normal`.
+// What a bridge has besides: for `normal`, and for tunnels.
 struct SwitchOptions {
   // Link-local protocols (01:80:c2:00:00:0X) are forwarded as other multicast is.
   bool forward_bpdu = false;
   std::vector<Mirror> mirrors{};  // kMaxMirrors at most
+  TunnelOptions tunnel_options{};
   friend bool operator==(const SwitchOptions&, const SwitchOptions&) = default;
 };
 

@@ -66,8 +66,8 @@ struct TunnelEnd {
   TunnelByte ttl{.value = 64};
   bool dont_fragment = true;
   bool checksum = false;
-  bool gbp = false;  // VXLAN: tun_gbp_* go out, where they are not zero
-  bool oam = false;  // Geneve: so does the flag oam
+  bool gbp = false;     // VXLAN: tun_gbp_* go out, where they are not zero
+  bool geneve = false;  // so do tun_metadata* and the flag oam
   std::optional<ErspanEnd> erspan{};
 
   friend bool operator==(const TunnelEnd&, const TunnelEnd&) = default;

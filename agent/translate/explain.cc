@@ -119,13 +119,14 @@ Explanation Explain(const ovs::FlowKey& key, const View& view, const pipeline::P
                      .kernel = view.kernel,
                      .observer = &reasons,
                      .packet_ins = view.packet_ins,
-                     .recirculations = view.recirculations};
+                     .recirculations = view.recirculations,
+                     .meters = view.meters};
   Translator translator;
   translator.Translate(key, watched, &out.translation);
   for (const Learned& learned : out.translation.learned)
     out.addresses.push_back({learned.mac, learned.vlan, learned.port_no, true});
   reasons.OnRead(out.translation.read);
-  reasons.Tell(FieldsOfKey(key), out.translation.read);
+  reasons.Tell(FieldsOfKey(key, view.ports.options().tunnel_options), out.translation.read);
   return out;
 }
 

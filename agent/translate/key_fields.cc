@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 
+#include "agent/translate/geneve_options.h"
 #include "netlink/base/bytes.h"
 
 namespace sluice::translate {
@@ -18,6 +19,7 @@ using base::Be32;
 using base::Ipv4;
 using base::Ipv6;
 using ovs::FlowKey;
+using pipeline::TunnelOptions;
 
 constexpr uint16_t kRarp = 0x8035;
 constexpr uint16_t kNsh = 0x894f;
@@ -262,7 +264,8 @@ void TransportToFields(const FlowKey& key, Fields* fields) {
 // One key under construction. `inner_` is the level behind all tags.
 class KeyBuilder {
  public:
-  KeyBuilder(const Fields& fields, const FlowKey& rest) : fields_(fields), rest_(rest) {}
+  KeyBuilder(const Fields& fields, const FlowKey& rest, const TunnelOptions& options)
+      : fields_(fields), rest_(rest), options_(options) {}
 
   FlowKey Build() {
     Metadata();
@@ -304,6 +307,9 @@ class KeyBuilder {
       tunnel.geneve_size = rest_.tunnel.geneve_size;
       tunnel.present = rest_.tunnel.present & Bit(OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS);
     }
+    if ((f.tun_flags.host() & (pipeline::kTunnelGbp | pipeline::kTunnelErspan)) == 0 &&
+        !tunnel.Has(OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS))
+      GeneveFromFields(f, options_, &tunnel);
     TunnelFromFields(f, f.tun_erspan_ver, /*mask=*/false, &tunnel);
     for (const TunnelFlag& flag : kTunnelFlags)
       if ((f.tun_flags.host() & flag.bit) != 0) tunnel.present |= Bit(flag.attribute);
@@ -437,6 +443,7 @@ class KeyBuilder {
 
   const Fields& fields_;
   const FlowKey& rest_;
+  const TunnelOptions& options_;
   FlowKey key_{};
   unsigned inner_ = 0;
   bool cut_ = false;  // the packet ends in a tag
@@ -542,20 +549,36 @@ bool IsIpv6(const ovs::TunnelKey& tunnel) {
   return tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_SRC) || tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_DST);
 }
 
-void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
+// Makes the mask say that there are no options of another kind than the key's, by asking for as
+// little as can be asked of that kind. Of no kind at all it asks for no bit, as the kernel does not
+// clear what lies in their place.
+void AskForKind(const ovs::TunnelKey& key, ovs::TunnelKey* mask) {
+  if (key.Has(OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS)) {
+    base::Store(mask->erspan.data(), ~uint32_t{0});  // the version
+  } else if (key.Has(OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS)) {
+    mask->geneve[0] = 0xff;
+  } else {
+    mask->present |= Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+  }
+}
+
+void TunnelMask(const Fields& mask, const FlowKey& key, const TunnelOptions& options,
+                FlowKey* out) {
   ovs::TunnelKey& tunnel = out->tunnel;
   const bool erspan = key.tunnel.Has(OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS);
   TunnelFromFields(mask, erspan ? base::Load<uint32_t>(key.tunnel.erspan.data()) : 0,
                    /*mask=*/true, &tunnel);
   tunnel.geneve_size = key.tunnel.geneve_size;
   tunnel.present = key.tunnel.present;
-  // Also where the key has none: then that is matched, and no bit of them, as the kernel does not
-  // clear what lies in their place.
   const bool gbp = mask.tun_gbp_id.wire() != 0 || mask.tun_gbp_flags != 0;
-  tunnel.present = gbp ? tunnel.present | Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)
-                       : tunnel.present & ~Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
-  tunnel.vxlan.present = gbp ? Bit(OVS_VXLAN_EXT_GBP) : 0;
-  if (!key.tunnel.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) tunnel.vxlan.gbp = 0;
+  const bool has_gbp = key.tunnel.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+  bool none = gbp && !has_gbp;
+  none |= GeneveMask(mask, options, key.tunnel, &tunnel);
+  if (has_gbp && !gbp && !none) tunnel.present &= ~Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+  if (!has_gbp) tunnel.vxlan.gbp = 0;
+  if (none) AskForKind(key.tunnel, &tunnel);
+  const bool put_gbp = tunnel.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+  tunnel.vxlan.present = put_gbp ? Bit(OVS_VXLAN_EXT_GBP) : 0;
   for (const TunnelFlag& flag : kTunnelFlags) {
     if (!IsPlainFlag(flag.attribute)) continue;
     const bool matched = (mask.tun_flags.host() & flag.bit) != 0;
@@ -584,7 +607,8 @@ void TunnelMask(const Fields& mask, const FlowKey& key, FlowKey* out) {
   match(mask.tun_tp_dst.wire() != 0, OVS_TUNNEL_KEY_ATTR_TP_DST);
 }
 
-void TunnelBits(const ovs::TunnelKey& mask, const ovs::TunnelKey& key, Fields* bits) {
+void TunnelBits(const ovs::TunnelKey& mask, const ovs::TunnelKey& key, const TunnelOptions& options,
+                Fields* bits) {
   TunnelToFields(mask, /*mask=*/true, bits);
   bits->tun_flags = Be16::FromHost(bits->tun_flags.host() & kPlainFlags);
   // What the key does not have is not sent.
@@ -594,20 +618,24 @@ void TunnelBits(const ovs::TunnelKey& mask, const ovs::TunnelKey& key, Fields* b
     bits->tun_ipv6_src = bits->tun_ipv6_dst = {};
   }
   if (!key.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) {
-    const bool asked = mask.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+    const bool asked = ovs::AsksForOptions(mask);
     bits->tun_gbp_id = Be16::FromHost(asked ? 0xffff : 0);
     bits->tun_gbp_flags = asked ? 0xff : 0;
   }
+  GeneveBits(mask, options, key, bits);
 }
 
 }  // namespace
 
-Fields FieldsOfKey(const FlowKey& key) {
+Fields FieldsOfKey(const FlowKey& key, const TunnelOptions& options) {
   Fields fields;
   MetadataToFields(key, &fields);
   const bool port = key.Has(OVS_KEY_ATTR_IN_PORT);
   fields.in_port = Be32::FromHost(port ? key.in_port : pipeline::kInPortNone);
-  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelToFields(key.tunnel, /*mask=*/false, &fields);
+  if (key.Has(OVS_KEY_ATTR_TUNNEL)) {
+    TunnelToFields(key.tunnel, /*mask=*/false, &fields);
+    GeneveToFields(key.tunnel, options, &fields);
+  }
   TuplesToFields(key, &fields);
   LinkToFields(key, &fields);
   NetworkToFields(key, &fields);
@@ -621,11 +649,11 @@ std::array<uint8_t, 12> ErspanOfFields(const Fields& fields) {
   return erspan;
 }
 
-FlowKey KeyOfFields(const Fields& fields, const FlowKey& rest) {
-  return KeyBuilder(fields, rest).Build();
+FlowKey KeyOfFields(const Fields& fields, const FlowKey& rest, const TunnelOptions& options) {
+  return KeyBuilder(fields, rest, options).Build();
 }
 
-FlowKey MaskOfFields(const Fields& bits, const FlowKey& key) {
+FlowKey MaskOfFields(const Fields& bits, const FlowKey& key, const TunnelOptions& options) {
   const Fields mask = WithReasons(bits, key);
   FlowKey out{};
   out.present = key.present;
@@ -634,18 +662,18 @@ FlowKey MaskOfFields(const Fields& bits, const FlowKey& key) {
   // Also where the key says that there is none.
   if (out.in_port != 0) out.present[0] |= Bit(OVS_KEY_ATTR_IN_PORT);
   TuplesFromFields(mask, key.Has(OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6), &out);
-  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelMask(mask, key, &out);
+  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelMask(mask, key, options, &out);
   LinkMask(mask, key, &out);
   NetworkMask(mask, key, &out);
   TransportMask(mask, key, &out);
   return out;
 }
 
-Fields BitsOfMask(const FlowKey& mask, const FlowKey& key) {
+Fields BitsOfMask(const FlowKey& mask, const FlowKey& key, const TunnelOptions& options) {
   Fields bits;
   MetadataToFields(mask, &bits);
   bits.in_port = Be32::FromHost(mask.in_port != 0 ? ~0U : 0);
-  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelBits(mask.tunnel, key.tunnel, &bits);
+  if (key.Has(OVS_KEY_ATTR_TUNNEL)) TunnelBits(mask.tunnel, key.tunnel, options, &bits);
   TuplesToFields(mask, &bits);
   const bool ethernet = key.Has(OVS_KEY_ATTR_ETHERNET);
   if (ethernet) bits.eth_src = mask.eth.src, bits.eth_dst = mask.eth.dst;
@@ -662,12 +690,12 @@ Fields BitsOfMask(const FlowKey& mask, const FlowKey& key) {
   return bits;
 }
 
-Fields ExactBits(const FlowKey& key) {
+Fields ExactBits(const FlowKey& key, const TunnelOptions& options) {
   Fields all;
   for (size_t i = 0; i < pipeline::kFieldWords; ++i) pipeline::SetWord(&all, i, ~uint64_t{0});
   all.dp_hash = all.skb_priority = {};
   all.ct_state = Be32::FromHost(kCtStateBits);
-  return BitsOfMask(MaskOfFields(all, key), key);
+  return BitsOfMask(MaskOfFields(all, key, options), key, options);
 }
 
 }  // namespace sluice::translate

@@ -4,7 +4,7 @@
 // are installed. The mask only ever gets narrower, so that it stays sound.
 //
 //   translator.Translate(key, view, &translation);
-//   flow.mask_use = FitMask(key, bridge.masks(), &translation);   // translation.mask is to be put
+//   flow.mask_use = FitMask(key, bridge.masks(), &translation, options);   // to be put: its mask
 #pragma once
 
 #include "agent/pipeline/classifier/mask_budget.h"
@@ -14,7 +14,8 @@
 namespace sluice::translate {
 
 // Adds bits to `translation->mask` as the budget wants. The flow holds the use as long as it lives.
+// `options` are those of the bridge.
 pipeline::MaskUse FitMask(const ovs::FlowKey& key, pipeline::MaskBudget* budget,
-                          Translation* translation);
+                          Translation* translation, const pipeline::TunnelOptions& options = {});
 
 }  // namespace sluice::translate

@@ -93,7 +93,8 @@ std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::Por
     absl::StrAppend(&out, "learns: ", base::ToString(learned.mac), " in VLAN ", learned.vlan,
                     " on port ", learned.port_no, "\n");
   std::string read;
-  pipeline::AppendMatch(FieldsOfKey(key), translation.read, names, &read);
+  pipeline::AppendMatch(FieldsOfKey(key, view.ports.options().tunnel_options), translation.read,
+                        names, &read);
   absl::StrAppend(&out, "read of the packet: ", read, "\n");
   absl::StrAppend(&out, "datapath flow: ", FlowText(key, translation.mask, names),
                   translation.install ? "" : " (not installed)", "\n");

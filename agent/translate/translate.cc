@@ -64,8 +64,9 @@ void Translator::Wrap(const pipeline::BridgePort& port, ovs::ActionList* actions
 }
 
 void Translator::Translate(const ovs::FlowKey& key, const View& view, Translation* out) {
-  walk_->Run(FieldsOfKey(key), view, out);
-  out->mask = MaskOfFields(out->read, key);
+  const pipeline::TunnelOptions& options = view.ports.options().tunnel_options;
+  walk_->Run(FieldsOfKey(key, options), view, out);
+  out->mask = MaskOfFields(out->read, key, options);
 }
 
 }  // namespace sluice::translate

@@ -195,6 +195,7 @@ class Walk {
   void FillTunnelAddresses(const pipeline::TunnelEnd& end, ovs::TunnelKey* key);
   uint8_t TunnelByteFor(const pipeline::TunnelByte& byte, uint8_t Fields::*inner,
                         uint8_t Fields::*field, uint8_t bits);
+  void FillGeneve(ovs::TunnelKey* key);
   void FillErspan(const pipeline::ErspanEnd& end, ovs::TunnelKey* key);
 
   // walk_groups.cc

@@ -5,6 +5,7 @@
 // the last, just before the output that needs it.
 #include <algorithm>
 
+#include "agent/translate/geneve_options.h"
 #include "agent/translate/key_fields.h"
 #include "agent/translate/walk.h"
 
@@ -93,13 +94,7 @@ bool Walk::FillTunnel(const TunnelEnd& end, ovs::TunnelKey* out) {
   PutIf(true, OVS_TUNNEL_KEY_ATTR_TTL, &key);
   PutIf(end.dont_fragment, OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT, &key);
   PutIf(end.checksum, OVS_TUNNEL_KEY_ATTR_CSUM, &key);
-  if (end.oam) {
-    Fields bits;
-    bits.tun_flags = Be16::FromHost(pipeline::kTunnelOam);
-    state.Read(bits);
-    PutIf((state.now().tun_flags.host() & pipeline::kTunnelOam) != 0, OVS_TUNNEL_KEY_ATTR_OAM,
-          &key);
-  }
+  if (end.geneve) FillGeneve(&key);
   if (end.gbp) {
     const uint32_t flags = state.ReadMember(&Fields::tun_gbp_flags);
     key.vxlan.gbp = state.ReadMember(&Fields::tun_gbp_id).host() | flags << 16;
@@ -145,6 +140,18 @@ uint8_t Walk::TunnelByteFor(const TunnelByte& byte, uint8_t Fields::*inner, uint
   asked.*inner = bits;
   now_.state.Read(asked);
   return now_.state.now().*inner & bits;
+}
+
+void Walk::FillGeneve(ovs::TunnelKey* key) {
+  const pipeline::TunnelOptions& options = view_->ports.options().tunnel_options;
+  Fields asked;
+  asked.tun_flags = Be16::FromHost(pipeline::kTunnelOam);
+  for (size_t i = 0; i < pipeline::kTunnelFields; ++i)
+    if (options[i]) asked.tun_metadata[i] = Be64::FromHost(~uint64_t{0});
+  now_.state.Read(asked);
+  const Fields& now = now_.state.now();
+  PutIf((now.tun_flags.host() & pipeline::kTunnelOam) != 0, OVS_TUNNEL_KEY_ATTR_OAM, key);
+  GeneveFromFields(now, options, key);
 }
 
 void Walk::FillErspan(const ErspanEnd& end, ovs::TunnelKey* key) {

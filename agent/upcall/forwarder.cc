@@ -251,7 +251,8 @@ void Forwarder::Decide(const ovs::FlowKey& key, bool slow_path, View* view) {
 
 void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, const View& view) {
   const pipeline::MaskUse mask_use =
-      translate::FitMask(key, view.datapath->bridge->masks(), &translation_);
+      translate::FitMask(key, view.datapath->bridge->masks(), &translation_,
+                         view.sight->view().ports.options().tunnel_options);
   mask_.clear();
   attr::Writer mask_writer(&mask_);
   ovs::EncodeFlowMask(key, translation_.mask, &mask_writer);

@@ -1,5 +1,6 @@
 #include "netlink/ovs/flow_key.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 
@@ -34,10 +35,15 @@ constexpr uint64_t kTunnelPresence =
     uint64_t{1} << OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT | uint64_t{1} << OVS_TUNNEL_KEY_ATTR_CSUM |
     uint64_t{1} << OVS_TUNNEL_KEY_ATTR_OAM | uint64_t{1} << OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS;
 
+uint64_t PresenceMask(const FlowKey& mask) {
+  const uint64_t bits = mask.tunnel.present & kTunnelPresence;
+  return AsksForOptions(mask.tunnel) ? bits | kTunnelOptionKinds : bits;
+}
+
 // How much of a buffer is used matters as a whole, as soon as a bit of the buffer does.
 FlowKey WithWholeSizes(FlowKey mask) {
   const bool mpls = mask.mpls_size != 0 || mask.mpls != decltype(mask.mpls){};
-  const bool geneve = mask.tunnel.geneve_size != 0 || AnySet(mask.tunnel.geneve);
+  const bool geneve = mask.tunnel.geneve_size != 0 || AsksForOptions(mask.tunnel);
   mask.mpls_size = mpls ? 0xffff : 0;
   mask.tunnel.geneve_size = geneve ? 0xffff : 0;
   return mask;
@@ -45,10 +51,15 @@ FlowKey WithWholeSizes(FlowKey mask) {
 
 }  // namespace
 
+bool AsksForOptions(const TunnelKey& mask) {
+  return mask.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS) || AnySet(mask.geneve) ||
+         std::any_of(mask.erspan.begin(), mask.erspan.end(),
+                     [](uint8_t byte) { return byte != 0; });
+}
+
 bool MatchesUnder(const FlowKey& a, const FlowKey& b, const FlowKey& mask) {
   const Words x = ToWords(a), y = ToWords(b), m = ToWords(WithWholeSizes(mask));
-  uint64_t difference =
-      (a.tunnel.present ^ b.tunnel.present) & mask.tunnel.present & kTunnelPresence;
+  uint64_t difference = (a.tunnel.present ^ b.tunnel.present) & PresenceMask(mask);
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) difference |= (x[i] ^ y[i]) & m[i];
   return difference == 0;
@@ -68,7 +79,7 @@ FlowKey Masked(const FlowKey& key, const FlowKey& mask) {
 
 bool IsWithin(const FlowKey& narrow, const FlowKey& wide) {
   const Words n = ToWords(WithWholeSizes(narrow)), w = ToWords(WithWholeSizes(wide));
-  uint64_t beyond = narrow.tunnel.present & ~wide.tunnel.present & kTunnelPresence;
+  uint64_t beyond = PresenceMask(narrow) & ~PresenceMask(wide);
   for (size_t i = 0; i < kWords; ++i)
     if (!IsPresenceWord(i)) beyond |= n[i] & ~w[i];
   return beyond == 0;

@@ -56,6 +56,16 @@ struct TunnelKey {
   bool Has(uint16_t type) const { return (present >> type & 1) != 0; }
 };
 
+// Options of tunnels, of which a packet has one kind at most.
+inline constexpr uint64_t kTunnelOptionKinds = uint64_t{1} << OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS |
+                                               uint64_t{1} << OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS |
+                                               uint64_t{1} << OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS;
+
+// Whether a mask says anything of options. The kernel then compares how long they are, and so
+// packets with another kind of them, or with none, are not matched. It takes no mask that names two
+// kinds, and does not tell of one where the flow's key has none.
+bool AsksForOptions(const TunnelKey& mask);
+
 // OVS_NSH_KEY_ATTR_*
 struct NshKey {
   uint64_t present = 0;

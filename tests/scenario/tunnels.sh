@@ -35,6 +35,9 @@ control: {socket: $work/$name.sock}
 bridges:
   - name: br$name
     rules: $work/$name.rules
+    tunnel_options:
+      tun_metadata0: {class: 0x102, type: 0x80}
+      tun_metadata1: {class: 0x102, type: 0x01, length: 12, offset: 4}
     ports:
       - p
       - {name: vx, vlan: 10, tunnel: {type: vxlan, remote: 192.0.2.$other, key: 5}}
@@ -48,8 +51,8 @@ bridges:
 YAML
   cat >"$work/$name.rules" <<RULES
 priority=0,actions=normal
-priority=9,in_port=p,dl_vlan=80,actions=set_field:192.0.2.$other->tun_dst,set_tunnel:0x50,output:fl
-priority=9,in_port=fl,tun_id=0x50,tun_src=192.0.2.$other,actions=output:p
+priority=9,in_port=p,dl_vlan=80,actions=set_field:192.0.2.$other->tun_dst,set_tunnel:0x50,set_field:0x7f->tun_metadata0,set_field:0x0102030405060708->tun_metadata1,output:fl
+priority=9,in_port=fl,tun_id=0x50,tun_src=192.0.2.$other,tun_metadata0=0x7f/0xff,tun_metadata1=0x0102030405060708,actions=output:p
 priority=8,in_port=fl,actions=drop
 RULES
 done
@@ -96,12 +99,29 @@ check 'GRE' seen '192.0.2.1 > 192.0.2.2: GREv0'
 check 'VXLAN in IPv6' seen '2001:db8::1.* > 2001:db8::2.4789: .*VXLAN'
 check 'another port, and it may be fragmented' seen 'flags \[none\].*192.0.2.1.* > 192.0.2.2.4790'
 check 'the UDP port of flow-based ones' seen '> 192.0.2.2.6082: '
+tcpdump -nxr "$work/under.pcap" 'dst host 192.0.2.2 and udp port 6082' 2>/dev/null | sed -n 's/^\t0x[0-9a-f]*: *//p' | tr -d ' \n' >"$work/geneve"
+check 'with the options that rules set' grep -q '01028001''0000007f''01020103''00000000''0102030405060708' "$work/geneve"
 
 ctl b flows brb >"$work/flows"
 check 'flows match the tunnel that tells the port' grep -Eq 'tunnel\(.*tun_id=0x5.*in_port\(vxlan_sys_4789\)' "$work/flows"
 check 'and put packets into one' grep -Eq 'set\(tunnel\(tun_id=0x5,dst=192.0.2.1,ttl=64,flags\(df\)\)\),vxlan_sys_4789' "$work/flows"
+check 'and an option that rules look at' grep -Eq 'tunnel\(.*geneve\(.*class=0x102,type=0x80,len=4,0x0000007f/0x000000ff\}.*in_port\(genev_sys_6082\)' "$work/flows"
 check 'flows are true' ctl b flows brb verify
 check 'a trace knows tunnels' grep -q 'set(tunnel(tun_id=0x5' <(ctl a trace bra 'in_port=p,dl_vlan=10,dl_src=0a:00:00:00:00:09,dl_dst=ff:ff:ff:ff:ff:ff')
+
+# Options that rules look at, and packets that have others, or none.
+ctl b rules brb >"$work/rules"
+dropped_in() { not reach_in "$1"; }
+change() { ctl a rules bra add --wait "priority=10,in_port=p,dl_vlan=80,actions=set_field:192.0.2.2->tun_dst,set_tunnel:0x50,$1output:fl" >/dev/null; }
+change 'set_field:0x7e->tun_metadata0,set_field:0x0102030405060708->tun_metadata1,'
+check 'a packet with another value is dropped' dropped_in 80
+change ''
+check 'and one without options' dropped_in 80
+change 'set_field:0x17f->tun_metadata0,set_field:0x0102030405060708->tun_metadata1,'
+check 'bits that no rule reads do not matter' reach_in 80
+check 'flows with options and without are true' ctl b flows brb verify
+change 'set_field:1->tun_metadata2,' 2>"$work/error" && fail 'a field that stands for nothing was taken'
+check 'a field that stands for nothing is refused' grep -q 'do not say what tun_metadata2 is' "$work/error"
 
 # A stream, with frames as large as fit.
 ip netns exec mb python3 -c '

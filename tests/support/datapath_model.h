@@ -158,11 +158,9 @@ class DatapathModel {
   }
   // The tunnel that it was told to go into shows no more than before.
   bool Recirculate(ByteView payload, Fields* packet) {
-    Fields seen = *packet;
-    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
-    std::memcpy(reinterpret_cast<char*>(&seen) + kBegin,
-                reinterpret_cast<const char*>(&came_) + kBegin, kEnd - kBegin);
-    return Emit({Emission::Kind::kRecirculation, Payload<uint32_t>(payload), seen});
+    Fields now = *packet;
+    CopyTunnel(came_, &now);
+    return Emit({Emission::Kind::kRecirculation, Payload<uint32_t>(payload), now});
   }
   bool Trunc(ByteView payload, Fields* /*packet*/) {
     trunc_ = Payload<uint32_t>(payload);
@@ -322,11 +320,16 @@ class DatapathModel {
     return any;
   }
 
+  static void CopyTunnel(const Fields& from, Fields* to) {
+    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
+    std::memcpy(reinterpret_cast<uint8_t*>(to) + kBegin,
+                reinterpret_cast<const uint8_t*>(&from) + kBegin, kEnd - kBegin);
+  }
+
   // The whole of what the packet will be wrapped in.
   static void SetTunnel(ByteView payload, Fields* packet) {
-    constexpr size_t kBegin = offsetof(Fields, tun_id), kEnd = offsetof(Fields, eth_src);
     auto* const bytes = reinterpret_cast<uint8_t*>(packet);
-    std::memset(bytes + kBegin, 0, kEnd - kBegin);
+    CopyTunnel(Fields(), packet);
     static constexpr Part kParts[] = {
         {OVS_TUNNEL_KEY_ATTR_ID, 0, offsetof(Fields, tun_id), 8},
         {OVS_TUNNEL_KEY_ATTR_IPV4_SRC, 0, offsetof(Fields, tun_src), 4},
@@ -352,12 +355,28 @@ class DatapathModel {
         packet->tun_gbp_id = base::Be16::FromHost(static_cast<uint16_t>(gbp & 0xffff));
         packet->tun_gbp_flags = static_cast<uint8_t>(gbp >> 16);
       }
+      if (part.type == OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS) SetGeneve(part.payload, packet);
       if (part.type == OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS) {
         flags |= pipeline::kTunnelErspan;
         SetErspan(part.payload, packet);
       }
     }
     packet->tun_flags = base::Be16::FromHost(static_cast<uint16_t>(flags));
+  }
+
+  // Options as kTunnelOptions have them.
+  static void SetGeneve(ByteView rest, Fields* packet) {
+    while (!rest.empty()) {
+      const size_t length = 4u * rest[3];
+      for (size_t i = 0; i < kTunnelOptions.size(); ++i) {
+        const auto& option = kTunnelOptions[i];
+        const int kind = rest[0] << 8 | rest[1];
+        if (!option || kind != option->option_class || rest[2] != option->type) continue;
+        auto* const field = reinterpret_cast<uint8_t*>(&packet->tun_metadata[i]);
+        std::memcpy(field + 8 - option->bytes, &rest[4u + option->offset], option->bytes);
+      }
+      rest = rest.subspan(4 + length);
+    }
   }
 
   // struct erspan_metadata of <linux/erspan.h>.
@@ -373,10 +392,10 @@ class DatapathModel {
 
   std::vector<Fields::Vlan> buried_;  // tags further in than Fields shows
   std::vector<base::Be32> buried_labels_;
-  Fields came_;
   std::optional<uint32_t> hidden_by_;  // the label that was popped last, of what nobody looked at
   std::vector<uint32_t> meters_;       // that the packet came through so far
   uint32_t trunc_ = 0;
+  Fields came_;  // the packet at first
 };
 
 }  // namespace sluice::testing

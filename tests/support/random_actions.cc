@@ -96,8 +96,10 @@ std::string RandomActions::List(Context context, uint64_t length) {
   }
   std::vector<std::string> actions;
   if (options_.tunnel_ports && Has(kSetField) && Percent(25))
-    actions.emplace_back(Pick({"set_field:10.0.0.77->tun_dst", "set_field:fd00::77->tun_ipv6_dst",
-                               "set_tunnel:0x77", "set_field:7->tun_gbp_id"}));
+    actions.emplace_back(
+        Pick({"set_field:10.0.0.77->tun_dst", "set_field:fd00::77->tun_ipv6_dst", "set_tunnel:0x77",
+              "set_field:7->tun_gbp_id", "set_field:6->tun_metadata0", "set_field:0->tun_metadata1",
+              "move:tun_metadata1[8..23]->tun_metadata2[0..15]"}));
   for (; length > 0; --length) actions.push_back(One(context));
   if (context.place != kList && Percent(80))  // without one, nothing else of a set matters
     actions.push_back(Has(kOutput) ? Output() : "");
@@ -205,7 +207,7 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
     case kNote:
       return "note:01.02";
     case kMeter:  // of which 3 is not there
-      return absl::StrCat("meter:", Percent(15) ? 3 : 1 + Below(2));
+      return absl::StrCat("meter:", Percent(5) ? 3 : 1 + Below(2));
     case kClone: {
       Context inside = context;
       ++inside.depth;

@@ -159,6 +159,11 @@ class Maker {
     packet_.tun_ttl = PickByte({1, 64});
     packet_.tun_gbp_id = Wire16(Pick<uint16_t>({0, 3}));
     packet_.tun_gbp_flags = PickByte({0, 8});
+    if (options_.tunnel_metadata) {
+      packet_.tun_metadata[0] = Wire64(Pick<uint64_t>({0, 5}));
+      packet_.tun_metadata[1] = Wire64(Pick<uint64_t>({0, 5, 0x0102030405060708}));
+      packet_.tun_metadata[2] = Wire64(Pick<uint64_t>({0, 0x090a0b0c0d0e}));
+    }
     packet_.tun_erspan_ver = PickByte({1, 2});
     packet_.tun_erspan_idx = Wire32(Pick({0U, 9U}));
     packet_.tun_erspan_dir = PickByte({0, 1});
@@ -206,6 +211,12 @@ void CleanTunnel(Fields* f) {
   if ((flags & pipeline::kTunnelGbp) == 0) {
     f->tun_gbp_id = {};
     f->tun_gbp_flags = 0;
+  }
+  const bool geneve = (v4 || v6) && (flags & (pipeline::kTunnelGbp | pipeline::kTunnelErspan)) == 0;
+  for (size_t i = 0; i < pipeline::kTunnelFields; ++i) {
+    const uint64_t bits =
+        kTunnelOptions[i] ? ~uint64_t{0} >> (64 - 8 * kTunnelOptions[i]->bytes) : 0;
+    f->tun_metadata[i] = Wire64(geneve ? f->tun_metadata[i].host() & bits : 0);
   }
   const bool erspan = (flags & pipeline::kTunnelErspan) != 0;
   if (erspan) f->tun_erspan_ver = f->tun_erspan_ver == 2 ? 2 : 1;
@@ -381,6 +392,7 @@ Fields Sibling(const Fields& packet, const Fields& mask, const RandomPacketOptio
       pipeline::SetWord(&other, i,
                         (pipeline::Word(packet, i) & bits) | (pipeline::Word(other, i) & ~bits));
     }
+    if (!options.tunnel_metadata) other.tun_metadata = {};
     other = Canonical(other);
     const bool fits = pipeline::MatchesUnder(packet, other, mask);
     if (fits && !(other == packet)) return other;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "agent/pipeline/fields.h"
+#include "agent/pipeline/tunnel_options.h"
 #include "tests/support/rule_sets.h"
 
 namespace sluice::testing {
@@ -16,10 +17,17 @@ namespace sluice::testing {
 using pipeline::Fields;
 
 struct RandomPacketOptions {
-  bool bare = false;    // some begin with their network header
-  bool tunnels = true;  // some come out of a tunnel
-  bool tracked = true;  // some have been seen by connection tracking
+  bool bare = false;             // some begin with their network header
+  bool tunnels = true;           // some come out of a tunnel
+  bool tunnel_metadata = false;  // with Geneve options: kTunnelOptions
+  bool tracked = true;           // some have been seen by connection tracking
 };
+
+// A field of an option, and two of the parts of another.
+inline constexpr pipeline::TunnelOptions kTunnelOptions = {
+    {{{.option_class = 0x102, .type = 0x80, .length = 4, .bytes = 4}},
+     {{.option_class = 0x102, .type = 0x81, .length = 16, .bytes = 8}},
+     {{.option_class = 0x102, .type = 0x81, .length = 16, .offset = 9, .bytes = 6}}}};
 
 // ARP, IPv4 and IPv6 with all that they carry and in fragments, MPLS, other types; without tags,
 // with one, with two. Ports are 0 to 4, seldom 9, or none.

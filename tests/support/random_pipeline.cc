@@ -44,6 +44,7 @@ class Maker {
       if (random_.Percent(50)) out_.parts.meters.storms["p1"] = {21, 22, 23};
       if (random_.Percent(50)) out_.parts.meters.storms["p2"][0] = 24;
     }
+    if (options_.tunnel_ports) options.tunnel_options = kTunnelOptions;
     if (options_.tunnel_ports)
       for (const uint32_t vport : {6U, 7U, 7U, 7U, 8U, 8U})
         ports.push_back(Tunnel(vport, ports.size()));
@@ -98,7 +99,7 @@ class Maker {
     end.dont_fragment = random_.Percent(50);
     end.checksum = random_.Percent(50);
     end.gbp = vport == 7 && random_.Percent(50);
-    end.oam = vport == 7 && random_.Percent(30);
+    end.geneve = vport == 7 && !end.gbp && random_.Percent(60);
     if (vport == 8) {
       end.erspan = pipeline::ErspanEnd{.version = static_cast<uint8_t>(random_.Below(3))};
       end.erspan->index = end.erspan->version == 1 ? 7 : 0;
@@ -106,7 +107,7 @@ class Maker {
       end.erspan->hardware_id = end.erspan->version == 2 ? 0x2a : 0;
     }
     const auto port_no = static_cast<uint32_t>(pipeline::kFirstTunnelPort + ports - 5);
-    return {.port_no = port_no, .is_peer = ports % 3 == 0, .tunnel = end};
+    return {.port_no = port_no, .is_peer = random_.Percent(30), .tunnel = end};
   }
 
   void Vary(pipeline::BridgePort* port) {
@@ -225,6 +226,7 @@ class Maker {
 
 RandomPipeline::RandomPipeline(uint64_t seed, const RandomPipelineOptions& wanted)
     : options(wanted) {
+  options.packets.tunnel_metadata = options.tunnel_ports;
   Maker(this, seed).Run();
 }
 
@@ -232,7 +234,10 @@ Fields RandomPipeline::Packet(Random* random) const {
   Fields packet = RandomPacket(options.packets, random);
   if (!options.tunnel_ports || packet.tun_flags.host() == 0) return packet;
   packet.in_port = base::Be32::FromHost(static_cast<uint32_t>(6 + random->Below(3)));
-  return packet;
+  if (random->Percent(95)) return packet;
+  packet.eth_type = base::Be16::FromHost(pipeline::kHeartbeatType);
+  packet.eth_src = {};
+  return Canonical(packet);
 }
 
 std::string RandomPipeline::Text() const {

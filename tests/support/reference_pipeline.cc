@@ -761,7 +761,15 @@ class Walk {
     if (outer.tun_ttl == 0) outer.tun_ttl = 64;
     if (end.dont_fragment) flags |= pipeline::kTunnelDontFragment;
     if (end.checksum) flags |= pipeline::kTunnelChecksum;
-    if (end.oam) flags |= now.tun_flags.host() & pipeline::kTunnelOam;
+    if (end.geneve) {
+      flags |= now.tun_flags.host() & pipeline::kTunnelOam;
+      const pipeline::TunnelOptions& options = parts_.ports.options().tunnel_options;
+      for (size_t i = 0; i < options.size(); ++i) {
+        uint64_t value = options[i] ? now.tun_metadata[i].host() : 0;
+        if (options[i] && options[i]->bytes < 8) value %= uint64_t{1} << 8 * options[i]->bytes;
+        outer.tun_metadata[i] = Be64::FromHost(value);
+      }
+    }
     if (end.gbp && (now.tun_gbp_id.host() != 0 || now.tun_gbp_flags != 0)) {
       flags |= pipeline::kTunnelGbp;
       outer.tun_gbp_id = now.tun_gbp_id;

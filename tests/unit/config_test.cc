@@ -384,7 +384,7 @@ TEST_CASE("config: tunnels") {
   CHECK(port::DeviceOf(fl).DeviceName() == "genev_sys_7000");
   CHECK(port::RemoteText(fl) == "flow");
   CHECK(port::KeyText(fl) == "in 7, out flow");
-  CHECK(fl.end.oam);
+  CHECK(fl.end.geneve);
   CHECK(ports[3].tunnel->end.erspan->hardware_id == 3);
 }
 
@@ -427,6 +427,55 @@ TEST_CASE("config: what tunnels cannot be") {
       "t.yaml");
   REQUIRE_FALSE(two.ok());
   CHECK(std::string(two.status().message()).find("another UDP port") != std::string::npos);
+}
+
+TEST_CASE("config: fields of tunnel options") {
+  const auto config = ParseConfig(R"(
+bridges:
+  - name: br0
+    tunnel_options:
+      tun_metadata0: {class: 0x102, type: 0x80}
+      tun_metadata1: {class: 258, type: 1, length: 20, offset: 2}
+      tun_metadata7: {class: 258, type: 1, length: 20, offset: 18}
+)",
+                                  "f");
+  REQUIRE_OK(config);
+  const pipeline::TunnelOptions& options = config->bridges[0].options.tunnel_options;
+  CHECK(options[0] == pipeline::TunnelOption{0x102, 0x80, 4, 0, 4});
+  CHECK(options[1] == pipeline::TunnelOption{0x102, 1, 20, 2, 8});
+  CHECK(options[7] == pipeline::TunnelOption{0x102, 1, 20, 18, 2});
+  CHECK_FALSE(options[2]);
+}
+
+TEST_CASE("config: what fields of tunnel options cannot be") {
+  struct Case {
+    const char *options, *error;
+  };
+  const Case cases[] = {
+      {"tun_metadata8: {class: 1, type: 1}", "tun_metadata8"},
+      {"tun_metadata0: {class: 1}", "type"},
+      {"tun_metadata0: {class: 0x10000, type: 1}", "must be a number from 0 to 65535"},
+      {"tun_metadata0: {class: 1, type: 1, length: 3}", "a multiple of 4"},
+      {"tun_metadata0: {class: 1, type: 1, length: 0}", "a multiple of 4"},
+      {"tun_metadata0: {class: 1, type: 1, offset: 4}", "beyond the 4 bytes"},
+      {"tun_metadata0: {class: 1, type: 1, bytes: 5}", "beyond the 4 bytes"},
+      {"tun_metadata0: {class: 1, type: 1}\n      tun_metadata1: {class: 1, type: 1, length: 8}",
+       "option of tun_metadata0 has another length"},
+      {"tun_metadata0: {class: 1, type: 1}\n      tun_metadata1: {class: 1, type: 1, offset: 3}",
+       "bytes that are tun_metadata0"},
+      {"tun_metadata0: {class: 1, type: 1, length: 124}\n"
+       "      tun_metadata1: {class: 1, type: 2, length: 124}",
+       "longer than the 252 bytes"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.options);
+    const auto config = ParseConfig(
+        std::string("bridges:\n  - name: br0\n    tunnel_options:\n      ") + c.options + "\n",
+        "f");
+    REQUIRE_FALSE(config.ok());
+    CAPTURE(std::string(config.status().message()));
+    CHECK(std::string(config.status().message()).find(c.error) != std::string::npos);
+  }
 }
 
 }  // namespace
