@@ -40,6 +40,7 @@ constexpr size_t kEverythingKnown = sizeof(Fields);
 
 constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kMpls = 0x8847, kMplsMulticast = 0x8848;
 constexpr uint16_t kTpid = 0x8100;
+constexpr int kNoTag = -1;
 constexpr uint32_t kBottom = 0x100;
 constexpr uint32_t kWholePacket = 0xffff;  // max_len of a copy to user space
 
@@ -853,10 +854,28 @@ class Walk {
     const size_t kind = broadcast ? 0 : destination.is_multicast() ? 1 : 2;
     if (limits != parts_.meters.storms.end() && limits->second[kind])
       state_.meters.push_back(*limits->second[kind]);
-    for (const BridgePort& port : parts_.ports.ports())
-      if (&port != in && port.Carries(vlan) && !IsMirrorsOwn(port))
-        Bridge(*in, port, vlan, max_length);
+    for (const BridgePort* port : FloodOrder(*in, vlan)) Leave(*in, *port, vlan, max_length);
     state_.meters = before;
+  }
+
+  // First ports that take the packet as it is, then those that want it without a tag, then the
+  // rest, those together that want the same tag. It matters to mirrors, which take the first copy.
+  std::vector<const BridgePort*> FloodOrder(const BridgePort& in, uint16_t vlan) const {
+    const std::vector<Fields::Vlan>& tags = state_.packet.tags;
+    const int as_is = in.is_tunnel || tags.empty() ? kNoTag : tags[0].tci.host() & 0x0fff;
+    std::vector<int> order = {as_is, kNoTag};
+    std::vector<std::pair<ptrdiff_t, const BridgePort*>> ranked;
+    for (const BridgePort& port : parts_.ports.ports()) {
+      if (&port == &in || !port.Carries(vlan) || IsMirrorsOwn(port) || !MayHear(in, port)) continue;
+      const int tag = WireTag(in, port, vlan);
+      if (std::find(order.begin(), order.end(), tag) == order.end()) order.push_back(tag);
+      ranked.emplace_back(std::find(order.begin(), order.end(), tag) - order.begin(), &port);
+    }
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<const BridgePort*> ports;
+    for (const auto& [rank, port] : ranked) ports.push_back(port);
+    return ports;
   }
 
   static std::optional<uint16_t> VlanOf(const BridgePort& in, uint16_t tag) {
@@ -876,37 +895,42 @@ class Walk {
            mac.bytes[3] == 0 && mac.bytes[4] == 0 && mac.bytes[5] <= 0x0f;
   }
 
+  static bool MayHear(const BridgePort& in, const BridgePort& port) {
+    if ((in.is_protected && port.is_protected) || !port.up) return false;
+    const auto& relays = in.relays_to;
+    return !in.is_peer || !port.is_peer ||
+           std::find(relays.begin(), relays.end(), port.name) != relays.end();
+  }
+
   // Out of one port, with the tag that the port wants.
   void Bridge(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
-    if ((in.is_protected && port.is_protected) || !port.up) return;
-    const auto& relays = in.relays_to;
-    if (in.is_peer && port.is_peer &&
-        std::find(relays.begin(), relays.end(), port.name) == relays.end())
-      return;
-    Leave(in, port, vlan, max_length);
+    if (MayHear(in, port)) Leave(in, port, vlan, max_length);
+  }
+
+  // The id of the tag that a packet leaves with, of those that are the bridge's; or kNoTag.
+  int WireTag(const BridgePort& in, const BridgePort& port, uint16_t vlan) const {
+    const bool untagged = port.access_vlan || vlan == 0 ||
+                          (port.native_vlan && *port.native_vlan == vlan && !port.native_tagged);
+    int id = vlan;
+    for (const pipeline::VlanPair& pair : port.vlan_map)
+      if (pair.vlan == vlan) id = pair.wire;
+    if (!untagged) return id;
+    const std::vector<Fields::Vlan>& tags = state_.packet.tags;
+    const int priority = tags.empty() ? 0 : tags[0].tci.host() >> 13;
+    const bool keeps = port.priority_tags == pipeline::PriorityTags::kAlways ||
+                       (port.priority_tags == pipeline::PriorityTags::kIfNonzero && priority > 0);
+    return keeps && !port.is_tunnel && !in.is_tunnel ? 0 : kNoTag;
   }
 
   void Leave(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
     const Packet before = state_.packet;
-    const bool untagged = port.access_vlan || vlan == 0 ||
-                          (port.native_vlan && *port.native_vlan == vlan && !port.native_tagged);
-    uint16_t id = vlan;
-    for (const pipeline::VlanPair& pair : port.vlan_map)
-      if (pair.vlan == vlan) id = pair.wire;
+    const int tag = WireTag(in, port, vlan);
     if (in.is_tunnel) {
-      if (!untagged) PushVlan(0x88a8, id);
-    } else if (!untagged) {
-      SetTag(id, 0x0fff);
+      if (tag != kNoTag) PushVlan(0x88a8, static_cast<uint16_t>(tag));
+    } else if (tag != kNoTag) {
+      SetTag(tag, 0x0fff);
     } else {
-      const bool tagged = !state_.packet.tags.empty();
-      const int priority = tagged ? state_.packet.tags[0].tci.host() >> 13 : 0;
-      const bool keeps = port.priority_tags == pipeline::PriorityTags::kAlways ||
-                         (port.priority_tags == pipeline::PriorityTags::kIfNonzero && priority > 0);
-      if (keeps && !port.is_tunnel) {
-        SetTag(0, 0x0fff);
-      } else {
-        StripVlan();
-      }
+      StripVlan();
     }
     ToPort(port.port_no, max_length);
     state_.packet = before;

@@ -551,7 +551,7 @@ TEST_CASE("reference: normal") {
       {absl::StrCat("in_port=2,", kSeen.data()), {}, 0},
       {absl::StrCat("in_port=1,", kNew.data()), {"0", "2"}, 0},
       {absl::StrCat("in_port=1,dl_vlan=10,", kSeen.data()), {"3"}, 10},
-      {absl::StrCat("in_port=1,dl_vlan=10,", kNew.data()), {"0:10", "2:10", "3", "4:10"}, 10},
+      {absl::StrCat("in_port=1,dl_vlan=10,", kNew.data()), {"0:10", "2:10", "4:10", "3"}, 10},
       // Port 3 does not carry the VLAN in which it was seen.
       {absl::StrCat("in_port=1,dl_vlan=20,", kSeen.data()), {"0:20", "2:20", "4:20"}, 20},
       {absl::StrCat("in_port=3,", kNew.data()), {"0:10", "1:10", "2:10", "4:10"}, 10},
