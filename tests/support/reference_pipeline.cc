@@ -874,6 +874,7 @@ class Walk {
     std::stable_sort(ranked.begin(), ranked.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<const BridgePort*> ports;
+    ports.reserve(ranked.size());
     for (const auto& [rank, port] : ranked) ports.push_back(port);
     return ports;
   }
