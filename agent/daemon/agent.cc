@@ -70,6 +70,7 @@ absl::Status Agent::OpenEvents() {
           {{OVS_DATAPATH_FAMILY, OVS_DATAPATH_MCGROUP}, {OVS_VPORT_FAMILY, OVS_VPORT_MCGROUP}},
           {.socket = {.receive_buffer_bytes = 1 << 20}, .module = "openvswitch"}));
   SLUICE_ASSIGN_OR_RETURN(link_events_, route::LinkEvents::Open());
+  SLUICE_ASSIGN_OR_RETURN(route_events_, route::OpenRouteEvents());
   return absl::OkStatus();
 }
 

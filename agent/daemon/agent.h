@@ -89,6 +89,8 @@ class Agent final : public DesiredStateKeeper {
   void TellOverruns();
   void OnHeartbeat();
   void OnLinkEvents();
+  void OnRouteEvents();
+  void NoteRoutes();
   void OnOvsEvents();
   void OnOvsMessage(const socket::Event& event);
   void RefreshLinks();
@@ -124,6 +126,7 @@ class Agent final : public DesiredStateKeeper {
   base::UniqueFd signals_;
   std::optional<socket::EventSocket> ovs_events_;
   std::optional<route::LinkEvents> link_events_;
+  std::optional<socket::EventSocket> route_events_;
   port::LinkTable links_;
   flowcache::Datapaths datapaths_;
   std::unique_ptr<flowcache::Revalidator> revalidator_;

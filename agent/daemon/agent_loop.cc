@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 
 #include "agent/daemon/agent.h"
@@ -45,6 +46,7 @@ absl::Status Agent::WatchAll() {
   SLUICE_RETURN_IF_ERROR(WatchSignals());
   SLUICE_RETURN_IF_ERROR(loop_->Watch(ovs_events_->fd(), [this] { OnOvsEvents(); }));
   SLUICE_RETURN_IF_ERROR(loop_->Watch(link_events_->fd(), [this] { OnLinkEvents(); }));
+  SLUICE_RETURN_IF_ERROR(loop_->Watch(route_events_->fd(), [this] { OnRouteEvents(); }));
   SLUICE_RETURN_IF_ERROR(loop_->Watch(overload_->fd(), [this] { overload_->Review(); }));
   SLUICE_ASSIGN_OR_RETURN(deadline_timer_, loop_->AddTimer([] {}));  // AfterTurn() does the work
   SLUICE_ASSIGN_OR_RETURN(Timer * tick, loop_->AddTimer([this] { OnTick(); }));
@@ -151,11 +153,14 @@ BridgeRuntime* Agent::FindBridge(int dp_ifindex, std::string_view name) {
 }
 
 void Agent::OnLinkEvents() {
-  bool overrun = false;
+  bool overrun = false, routes = false;
   const auto take = [&](const route::LinkEvent& event) {
     // A device that was renamed is missed under its old name.
     const route::Link* known = links_.Find(event.link.ifindex);
     const std::string old_name = known == nullptr ? event.link.name : known->name;
+    // Routes that go with a device go without a word.
+    routes |= known != nullptr && (known->up != event.link.up || known->mtu != event.link.mtu ||
+                                   known->running != event.link.running);
     overrun |= !links_.Apply(event);
     for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
       for (const std::string& name : {old_name, event.link.name})
@@ -167,10 +172,32 @@ void Agent::OnLinkEvents() {
       spdlog::error("cannot receive link events: {}", base::FromAbsl(received.status().message()));
     if (!received.ok() || *received == 0) break;
   }
+  if (routes) NoteRoutes();
   if (overrun) {
     if (overruns_.Allow(clock_.Now()))
       spdlog::warn("events of links were lost, as the socket was full: looking at all links anew");
     RefreshLinks();
+  }
+}
+
+// Whatever it is, and be it an overrun: look at the routes that tunnels need.
+void Agent::OnRouteEvents() {
+  bool heard = false;
+  for (int i = 0; i < kMaxBatches; ++i) {
+    const absl::StatusOr<size_t> received = route_events_->Receive(
+        std::chrono::milliseconds(0), [&](const socket::Event&) { heard = true; });
+    if (!received.ok() && receive_errors_.Allow(clock_.Now()))
+      spdlog::error("cannot receive route events: {}", base::FromAbsl(received.status().message()));
+    if (!received.ok() || *received == 0) break;
+  }
+  if (heard) NoteRoutes();
+}
+
+void Agent::NoteRoutes() {
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
+    if (!bridge->ports().has_tunnels()) continue;
+    bridge->ports().NoteRoutes();
+    MarkDirty(bridge.get());
   }
 }
 
@@ -181,6 +208,7 @@ void Agent::RefreshLinks() {
   } else {
     spdlog::error("cannot list links: {}", base::FromAbsl(links.status().message()));
   }
+  NoteRoutes();
   OnChangeOutside(/*may_have_set=*/false);
 }
 

@@ -45,6 +45,7 @@ void FillTunnel(const port::PortStatus& port, v1::Tunnel* out) {
   out->set_udp_port(port::DeviceOf(tunnel).dst_port);
   out->set_gbp(tunnel.gbp);
   out->set_gpe(tunnel.gpe);
+  out->set_inner_mtu(port.inner_mtu);
 }
 
 void FillHealth(const bridge::PeerHealth& health, base::MonotonicMs now, v1::Peer* out) {

@@ -13,8 +13,9 @@ absl::StatusOr<std::unique_ptr<NetlinkPortKernel>> NetlinkPortKernel::Open(
   SLUICE_ASSIGN_OR_RETURN(route::Links links, route::Links::Open());
   // The main loop has no time to wait: PortManager tries again.
   SLUICE_ASSIGN_OR_RETURN(route::TunnelDevices tunnels, route::TunnelDevices::Open({.tries = 1}));
-  return absl::WrapUnique(
-      new NetlinkPortKernel(dispatch, std::move(client), std::move(links), std::move(tunnels)));
+  SLUICE_ASSIGN_OR_RETURN(route::Routes routes, route::Routes::Open());
+  return absl::WrapUnique(new NetlinkPortKernel(dispatch, std::move(client), std::move(links),
+                                                std::move(tunnels), std::move(routes)));
 }
 
 absl::StatusOr<ovs::Datapath> NetlinkPortKernel::GetDatapath(std::string_view name) {
@@ -65,6 +66,10 @@ absl::Status NetlinkPortKernel::SetLinkUp(int ifindex) { return links_.SetUp(ifi
 
 absl::StatusOr<route::TunnelMade> NetlinkPortKernel::EnsureTunnel(const route::TunnelSpec& spec) {
   return tunnels_.Ensure(spec);
+}
+
+absl::StatusOr<route::Route> NetlinkPortKernel::RouteTo(const route::RouteQuery& query) {
+  return routes_.Get(query);
 }
 
 absl::Status NetlinkPortKernel::RemoveTunnel(std::string_view device) {

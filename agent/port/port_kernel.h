@@ -14,6 +14,7 @@
 #include "netlink/ovs/datapath.h"
 #include "netlink/ovs/vport.h"
 #include "netlink/route/links.h"
+#include "netlink/route/routes.h"
 #include "netlink/route/tunnel_devices.h"
 #include "netlink/socket/client.h"
 
@@ -42,6 +43,10 @@ class PortKernel {
   virtual absl::Status SetLinkUp(int ifindex) = 0;
   // The device, as it is there or made; does not wait for a UDP port that is still in use.
   virtual absl::StatusOr<route::TunnelMade> EnsureTunnel(const route::TunnelSpec& spec) = 0;
+  // The way to a tunnel's remote end, which has one address: see route::Routes.
+  virtual absl::StatusOr<route::Route> RouteTo(const route::RouteQuery&) {
+    return absl::UnimplementedError("routes");
+  }
   // Only a device that could have been made by EnsureTunnel(); no error when there is none.
   virtual absl::Status RemoveTunnel(std::string_view device) = 0;
 };
@@ -70,19 +75,22 @@ class NetlinkPortKernel final : public PortKernel {
   absl::Status SetLinkUp(int ifindex) override;
   absl::StatusOr<route::TunnelMade> EnsureTunnel(const route::TunnelSpec& spec) override;
   absl::Status RemoveTunnel(std::string_view device) override;
+  absl::StatusOr<route::Route> RouteTo(const route::RouteQuery& query) override;
 
  private:
   NetlinkPortKernel(const upcall::Dispatch* dispatch, socket::Client client, route::Links links,
-                    route::TunnelDevices tunnels)
+                    route::TunnelDevices tunnels, route::Routes routes)
       : dispatch_(dispatch),
         client_(std::move(client)),
         links_(std::move(links)),
-        tunnels_(std::move(tunnels)) {}
+        tunnels_(std::move(tunnels)),
+        routes_(std::move(routes)) {}
 
   const upcall::Dispatch* const dispatch_;
   socket::Client client_;
   route::Links links_;
   route::TunnelDevices tunnels_;
+  route::Routes routes_;
 };
 
 }  // namespace sluice::port

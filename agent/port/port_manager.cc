@@ -105,6 +105,7 @@ void PortManager::Reconcile() {
   if (reassert_) Reassert();
   DropUnwanted(vports);
   CheckCarriers();
+  LookAtRoutes();
   FixPids(vports);
   AddMissing();
   Publish();

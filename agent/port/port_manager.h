@@ -53,6 +53,7 @@ struct PortStatus {
   // Of tunnels: the device that carries it, and that one's number in the datapath.
   std::string device{};
   uint32_t device_no = 0;
+  uint32_t inner_mtu = 0;  // the largest packet that fits into the route's MTU; 0: not known
   friend bool operator==(const PortStatus&, const PortStatus&) = default;
 };
 
@@ -85,6 +86,10 @@ class PortManager {
   // the next Reconcile().
   void SetSilentPeers(std::map<std::string, std::string> silent) { silent_ = std::move(silent); }
   const std::map<std::string, std::string>& silent_peers() const { return silent_; }
+
+  // Routes or devices of the underlay may have changed: looked at with the next Reconcile().
+  void NoteRoutes() { routes_changed_ = true; }
+  bool has_tunnels() const { return !tunnels_.empty(); }
 
   // A reload: takes effect with the next Reconcile().
   void SetWanted(std::vector<PortSpec> wanted);
@@ -130,6 +135,9 @@ class PortManager {
     PortSpec spec;
     uint32_t port_no = 0;
     std::string device;
+    std::string no_route{};  // why there is no way to the remote end
+    uint32_t inner_mtu = 0;
+    bool told_mtu = false;  // that other ports send more
   };
 
   // port_manager_tunnels.cc
@@ -138,6 +146,9 @@ class PortManager {
   const Entry* CarrierOf(const Tunnel& tunnel) const;
   PortStatus StatusOf(const Tunnel& tunnel) const;
   void AppendTunnels(std::vector<pipeline::BridgePort>* ports) const;
+  // Looks where the remote ends are.
+  void LookAtRoutes();
+  void LookAtRoute(Tunnel* tunnel);
   // The device is there when it returns true; else refused, and to be tried again.
   bool MakeCarrier(Entry* entry);
   void RemoveCarrier(const std::string& device);
@@ -171,6 +182,7 @@ class PortManager {
 
   std::vector<Entry> entries_;
   std::vector<Tunnel> tunnels_;
+  bool routes_changed_ = true;                 // since they were looked at
   std::map<std::string, std::string> silent_;  // by name, and why
   std::set<std::string> dropped_;              // by a reload: to be removed
   std::set<std::string> warned_;               // of which unmanaged ports

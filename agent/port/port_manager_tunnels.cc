@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/port/port_counters.h"
@@ -27,6 +29,7 @@ uint32_t FreeNumber(const Tunnels& taken) {
 void PortManager::TakeTunnels(std::vector<PortSpec>* wanted,
                               std::vector<route::TunnelSpec>* devices) {
   const std::vector<Tunnel> before = std::exchange(tunnels_, {});
+  routes_changed_ = true;
   for (const PortSpec& spec : *wanted) {
     if (!spec.tunnel) continue;
     const route::TunnelSpec device = DeviceOf(*spec.tunnel);
@@ -63,6 +66,12 @@ PortStatus PortManager::StatusOf(const Tunnel& tunnel) const {
   status.reason = carrier->status.reason;
   status.device_no = carrier->status.port_no;
   status.has_link = HasLink(tunnel.device);
+  status.inner_mtu = tunnel.inner_mtu;
+  if (status.state == PortState::kUp && !tunnel.no_route.empty()) {
+    status.has_link = false;
+    status.reason = tunnel.no_route;
+    return status;
+  }
   const auto silent = silent_.find(tunnel.spec.name);
   if (status.state != PortState::kUp || silent == silent_.end()) return status;
   status.has_link = false;
@@ -81,6 +90,52 @@ void PortManager::AppendTunnels(std::vector<pipeline::BridgePort>* ports) const 
     port.tunnel->device = tunnel.device;
     ports->push_back(std::move(port));
   }
+}
+
+void PortManager::LookAtRoutes() {
+  if (!std::exchange(routes_changed_, false)) return;
+  for (Tunnel& tunnel : tunnels_)
+    if (tunnel.spec.tunnel->end.remote) LookAtRoute(&tunnel);
+}
+
+void PortManager::LookAtRoute(Tunnel* tunnel) {
+  constexpr uint32_t kEthernet = 14;
+  const TunnelConfig& config = *tunnel->spec.tunnel;
+  const pipeline::TunnelAddress& to = *config.end.remote;
+  const pipeline::TunnelAddress& from = config.end.local;
+  const absl::StatusOr<route::Route> route =
+      kernel_->RouteTo({.v4_dst = to.v4, .v4_src = from.v4, .v6_dst = to.v6, .v6_src = from.v6});
+  const std::string before = std::exchange(tunnel->no_route, "");
+  tunnel->inner_mtu = 0;
+  if (!route.ok()) {
+    const int error = base::ErrnoOf(route.status());
+    const bool none = error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES ||
+                      error == EINVAL || error == ENETDOWN;
+    if (!none) return;  // it cannot be told: the kernel will see
+    tunnel->no_route = absl::StrCat("no route to ", RemoteText(config));
+    const bool fixed = from.IsSet() && error == EINVAL;
+    if (fixed) absl::StrAppend(&tunnel->no_route, " from ", LocalText(config));
+    if (before.empty()) {
+      Count().routes_lost.Add();
+      spdlog::warn("{}: port {} is down: {}", bridge_, tunnel->spec.name, tunnel->no_route);
+    }
+    return;
+  }
+  if (!before.empty()) spdlog::info("{}: port {} has a route again", bridge_, tunnel->spec.name);
+  const route::Link* link = links_->Find(route->ifindex);
+  const uint32_t mtu = route->mtu != 0 || link == nullptr ? route->mtu : link->mtu;
+  const uint32_t overhead = OverheadOf(config) + kEthernet;
+  if (mtu > overhead) tunnel->inner_mtu = mtu - overhead;
+  uint32_t largest = 0;
+  for (const Entry& entry : entries_) {
+    const route::Link* member = entry.carrier ? nullptr : links_->Find(entry.status.spec.name);
+    if (member != nullptr) largest = std::max(largest, member->mtu);
+  }
+  const bool too_large = tunnel->inner_mtu != 0 && largest > tunnel->inner_mtu;
+  if (too_large && !tunnel->told_mtu)
+    spdlog::warn("{}: port {} takes packets of {} bytes, and other ports send up to {}", bridge_,
+                 tunnel->spec.name, tunnel->inner_mtu, largest);
+  tunnel->told_mtu = too_large;
 }
 
 bool PortManager::MakeCarrier(Entry* entry) {

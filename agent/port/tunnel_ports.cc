@@ -23,6 +23,25 @@ route::TunnelSpec DeviceOf(const TunnelConfig& tunnel) {
           .gpe = tunnel.gpe};
 }
 
+uint32_t OverheadOf(const TunnelConfig& tunnel) {
+  using route::TunnelKind;
+  constexpr uint32_t kIpv4 = 20, kIpv6 = 40, kUdp = 8, kWord = 4, kTunnelHeader = 8;
+  const pipeline::TunnelEnd& end = tunnel.end;
+  const bool v6 = (end.remote && end.remote->v6 != base::Ipv6()) ||
+                  tunnel.kind == TunnelKind::kIp6gre || tunnel.kind == TunnelKind::kIp6erspan;
+  const uint32_t ip = v6 ? kIpv6 : kIpv4;
+  switch (tunnel.kind) {
+    case TunnelKind::kGre:
+    case TunnelKind::kIp6gre:
+      return ip + kWord + (end.has_key ? kWord : 0) + (end.checksum ? kWord : 0);
+    case TunnelKind::kErspan:
+    case TunnelKind::kIp6erspan:  // a sequence number, and the longer of the headers if it may be
+      return ip + 2 * kWord + (end.erspan && end.erspan->version == 1 ? 2 * kWord : 3 * kWord);
+    default:
+      return ip + kUdp + kTunnelHeader;
+  }
+}
+
 std::string RemoteText(const TunnelConfig& tunnel) {
   return tunnel.end.remote ? TextOf(*tunnel.end.remote) : "flow";
 }

@@ -28,6 +28,9 @@ struct TunnelConfig {
 // The device that carries such a port; up to its name it is the same for all that share it.
 route::TunnelSpec DeviceOf(const TunnelConfig& tunnel);
 
+// What wraps a packet on its way, without the frame's own header; nothing that rules may add.
+uint32_t OverheadOf(const TunnelConfig& tunnel);
+
 // "10.0.0.2", "fd00::2" or "flow".
 std::string RemoteText(const TunnelConfig& tunnel);
 // "10.0.0.1", "fd00::1", "flow", or empty: the kernel chooses.

@@ -118,6 +118,12 @@ import json, sys
 ports = json.load(sys.stdin)["bridges"][0]["ports"]
 print(*[p["peer"].get("path_mtu", p["peer"].get("pathMtu")) for p in ports if p["name"] == sys.argv[1]])' "to-$2"; }
 mtu_between() { local mtu; mtu=$(path_mtu "$1" "$2") && ((mtu >= $3 && mtu <= $4)); }
+inner_is() { local text; text=$(ctl a port list) && [[ $text == *"to 192.0.2.2 "*"mtu $1"* ]]; }
+check 'what fits into the route is told' inner_is 1450
+ip -n a link set under mtu 1400
+check 'and told anew when it changes' wait_for inner_is 1350
+ip -n a link set under mtu 1500
+check 'and again' wait_for inner_is 1450
 check 'the path takes what the machines send' wait_for mtu_between a b 1450 1450
 ip -n wire link set dev b mtu 1300
 check 'an MTU that is lowered on the way is found' wait_for mtu_between a b 1250 1250
@@ -131,6 +137,7 @@ ip netns exec b ip route add blackhole 192.0.2.1/32
 ip -n ma neigh flush dev eth0
 ip -n mb neigh flush dev eth0
 check 'a is cut off from b' not reach a b
+check 'as there is no route' says 'no route to 192.0.2.2'
 overlay a "vni: 7, peers: [{name: to-c, address: 192.0.2.3}]"
 overlay b "vni: 7, peers: [{name: to-c, address: 192.0.2.3}]"
 overlay c "vni: 7, $(peers c), relay: [[to-a, to-b]]"

@@ -38,6 +38,11 @@ class FakeKernel final : public PortKernel {
     in_force = true;
     return absl::OkStatus();
   }
+  absl::StatusOr<route::Route> RouteTo(const route::RouteQuery&) override {
+    ++route_looks;
+    if (route_error != 0) return base::KernelError(route_error, "route get");
+    return route::Route{.mtu = 1500};
+  }
   bool IsDispatchInForce(const ovs::Datapath&) const override { return in_force; }
   std::vector<uint32_t> PidsForPort() const override { return {11, 12}; }
   std::vector<uint32_t> PidsOf(int, uint32_t port_no) const override {
@@ -106,6 +111,7 @@ class FakeKernel final : public PortKernel {
   int applied = 0;
   int tries = 0;
   int tunnel_error = 0;
+  int route_looks = 0, route_error = 0;
   std::map<std::string, bool> devices;  // of tunnels, and whether they have gbp
   std::vector<int> brought_up;
   std::map<uint32_t, ovs::Vport> ports;
@@ -433,6 +439,49 @@ TEST_CASE("ports: tunnels of one type and UDP port share a device, and have numb
   CHECK(lab.sink.ports[1].port_no == pipeline::kFirstTunnelPort + 1);  // it keeps its number
   CHECK(lab.sink.ports[1].tunnel->in_key == 7);
   CHECK(lab.sink.ports[2].port_no == pipeline::kFirstTunnelPort);
+}
+
+TEST_CASE("ports: a tunnel without a route has no link, and one with it has an MTU") {
+  PortSpec spec = TunnelPort("t", 5);
+  spec.tunnel->end.remote = pipeline::TunnelAddress{.v4 = *base::ParseIpv4("192.0.2.2")};
+  Lab lab({spec, TunnelPort("flow", 6)});
+  lab.manager.Reconcile();
+  CHECK(lab.manager.Status()[0].inner_mtu == 1450);
+  CHECK(lab.kernel.route_looks == 1);  // only where there is one address
+  lab.kernel.route_error = ENETUNREACH;
+  lab.manager.Reconcile();
+  CHECK(lab.kernel.route_looks == 1);  // nobody said that routes changed
+  lab.manager.NoteRoutes();
+  lab.manager.Reconcile();
+  CHECK(lab.manager.Status()[0].reason == "no route to 192.0.2.2");
+  CHECK_FALSE(lab.manager.Status()[0].has_link);
+  CHECK_FALSE(lab.sink.ports[1].up);
+  CHECK(lab.sink.ports[2].up);
+  lab.kernel.route_error = 0;
+  lab.manager.NoteRoutes();
+  lab.manager.Reconcile();
+  CHECK(lab.sink.ports[1].up);
+  lab.kernel.route_error = ENOBUFS;  // which tells nothing
+  lab.manager.NoteRoutes();
+  lab.manager.Reconcile();
+  CHECK(lab.sink.ports[1].up);
+  CHECK(lab.manager.Status()[0].inner_mtu == 0);
+}
+
+TEST_CASE("ports: what wraps a packet is known by the type") {
+  using route::TunnelKind;
+  TunnelConfig tunnel;
+  CHECK(OverheadOf(tunnel) == 36);
+  tunnel.end.remote = pipeline::TunnelAddress{.v6 = *base::ParseIpv6("2001:db8::1")};
+  CHECK(OverheadOf(tunnel) == 56);
+  tunnel = {.kind = TunnelKind::kGre, .end = {.has_key = false}};
+  CHECK(OverheadOf(tunnel) == 24);
+  tunnel = {.kind = TunnelKind::kGre, .end = {.checksum = true}};
+  CHECK(OverheadOf(tunnel) == 32);
+  tunnel = {.kind = TunnelKind::kErspan, .end = {.erspan = pipeline::ErspanEnd{}}};
+  CHECK(OverheadOf(tunnel) == 36);
+  tunnel.end.erspan->version = 2;
+  CHECK(OverheadOf(tunnel) == 40);
 }
 
 TEST_CASE("ports: a device of tunnels that is there is taken over, or made anew") {

@@ -20,6 +20,7 @@ std::string Extras(const v1::Port& port) {
     if (!tunnel.dont_fragment()) absl::StrAppend(&text, " may be fragmented");
     if (tunnel.checksum()) absl::StrAppend(&text, " csum");
     if (tunnel.gbp()) absl::StrAppend(&text, " gbp");
+    if (tunnel.inner_mtu() != 0) absl::StrAppend(&text, " mtu ", tunnel.inner_mtu());
     if (tunnel.gpe()) absl::StrAppend(&text, " gpe");
   }
   for (const v1::VlanPair& pair : port.vlan_map())
