@@ -33,6 +33,7 @@ TEST_CASE("a plea wakes who waits for it, once until it is taken") {
 TEST_CASE("handlers share a port's budget and counters", "[threads]") {
   constexpr int kThreads = 4, kEach = 5000;
   PortLedger ledger({.rate = 1, .burst = 1000});
+  (void)ledger.Get({1, 7});  // the reader may be faster than all others
   std::atomic<int> within{0};
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
