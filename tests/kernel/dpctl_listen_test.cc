@@ -16,7 +16,7 @@ using testing::Succeed;
 // Starts `dpctl listen OPTIONS` with its output in /tmp/NAME and /tmp/NAME.err, and waits until it
 // listens; its process is $NAME.
 std::string Start(const std::string& name, const std::string& options) {
-  return "rm -f /tmp/" + name + "; dpctl listen " + options + " dp0 >/tmp/" + name + " 2>/tmp/" +
+  return ": >/tmp/" + name + ".err; dpctl listen " + options + " dp0 >/tmp/" + name + " 2>/tmp/" +
          name + ".err & " + name + "=$!; until grep -q 'listening for' /tmp/" + name +
          ".err; do kill -0 $" + name + " || { cat /tmp/" + name +
          ".err; exit 9; }; sleep 0.05; done; ";

@@ -13,9 +13,10 @@ using testing::Run;
 using testing::Succeed;
 
 // Starts `samples` with `options`, waits until it listens, has `packets` packets sampled, and lets
-// it end by its --count.
+// it end by its --count. The file is there before grep looks: its complaint would stand in the
+// text.
 std::string SamplesOf(const std::string& options, int packets) {
-  return Succeed("rm -f /tmp/err; dpctl samples " + options +
+  return Succeed(": >/tmp/err; dpctl samples " + options +
                  " >/tmp/out 2>/tmp/err & pid=$!; "
                  "until grep -q listening /tmp/err; do sleep 0.05; done; "
                  "ping -q -c " +
@@ -72,7 +73,7 @@ TEST_CASE("a cookie has 16 bytes at most") {
 TEST_CASE("samples end by SIGTERM; a count must be a number") {
   const testing::TwoPorts fixture;
   Succeed(
-      "rm -f /tmp/err; dpctl samples 2>/tmp/err & pid=$!; "
+      ": >/tmp/err; dpctl samples 2>/tmp/err & pid=$!; "
       "until grep -q listening /tmp/err; do sleep 0.05; done; kill $pid; wait $pid");
   CHECK(Has(Fail("dpctl samples --count=x"), "expected a number"));
 }
