@@ -79,6 +79,9 @@ class FlowCache {
 
 // The same identifier for the same key and mask, in every run: a restarted agent finds its flows.
 ovs::Ufid UfidOf(base::ByteView key, base::ByteView mask);
+// Of a flow with that key and mask; writes both as they are put, in place of what the buffers held.
+ovs::Ufid UfidOf(const ovs::FlowKey& key, const ovs::FlowKey& mask, base::ByteVector* key_bytes,
+                 base::ByteVector* mask_bytes);
 // Adds to a mask that the kernel told what it does not tell: that packets with options of a tunnel
 // are not matched. The UFID is of the mask as it was put, and so proves it.
 void CompleteMask(const ovs::FlowKey& key, const ovs::Ufid& ufid, ovs::FlowKey* mask);

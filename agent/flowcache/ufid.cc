@@ -38,16 +38,24 @@ ovs::Ufid UfidOf(base::ByteView key, base::ByteView mask) {
   return ufid;
 }
 
+ovs::Ufid UfidOf(const ovs::FlowKey& key, const ovs::FlowKey& mask, base::ByteVector* key_bytes,
+                 base::ByteVector* mask_bytes) {
+  mask_bytes->clear();
+  attr::Writer mask_writer(mask_bytes);
+  ovs::EncodeFlowMask(key, mask, &mask_writer);
+  key_bytes->clear();
+  attr::Writer key_writer(key_bytes);
+  ovs::EncodeFlowMask(key, ovs::Masked(key, mask), &key_writer);
+  return UfidOf(*key_bytes, *mask_bytes);
+}
+
 void CompleteMask(const ovs::FlowKey& key, const ovs::Ufid& ufid, ovs::FlowKey* mask) {
   if (!key.Has(OVS_KEY_ATTR_TUNNEL) || (key.tunnel.present & ovs::kTunnelOptionKinds) != 0) return;
   ovs::FlowKey whole = *mask;
   whole.tunnel.present |= uint64_t{1} << OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS;
   whole.tunnel.vxlan.present = uint64_t{1} << OVS_VXLAN_EXT_GBP;
   base::ByteVector mask_bytes, key_bytes;
-  attr::Writer mask_writer(&mask_bytes), key_writer(&key_bytes);
-  ovs::EncodeFlowMask(key, whole, &mask_writer);
-  ovs::EncodeFlowMask(key, ovs::Masked(key, whole), &key_writer);
-  if (UfidOf(key_bytes, mask_bytes) == ufid) *mask = whole;
+  if (UfidOf(key, whole, &key_bytes, &mask_bytes) == ufid) *mask = whole;
 }
 
 }  // namespace sluice::flowcache

@@ -31,6 +31,16 @@ bool Session::Succeeded(const grpc::Status& status) const {
   return false;
 }
 
+bool Session::AskBridges(const std::string& only, v1::GetStatusResponse* status) {
+  if (!Ask(&v1::Sluice::Stub::GetStatus, v1::GetStatusRequest(), status)) return false;
+  for (int i = status->bridges_size(); i-- > 0;)
+    if (!only.empty() && status->bridges(i).name() != only)
+      status->mutable_bridges()->DeleteSubrange(i, 1);
+  if (only.empty() || !status->bridges().empty()) return true;
+  std::fprintf(stderr, "sluicectl: there is no bridge \"%s\"\n", only.c_str());
+  return false;
+}
+
 void Session::Print(const google::protobuf::Message& message,
                     const std::function<std::string()>& text) {
   std::string out;

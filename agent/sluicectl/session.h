@@ -36,6 +36,10 @@ class Session {
     return Succeeded((Api().*method)(&context, request, response));
   }
 
+  // The status of the bridge of that name, or of all for an empty one. False also when there is no
+  // such bridge, which has been said then.
+  bool AskBridges(const std::string& only, v1::GetStatusResponse* status);
+
   // The API itself, for streams; Succeeded() says how one ended.
   v1::Sluice::Stub& Api();
   bool Succeeded(const grpc::Status& status) const;

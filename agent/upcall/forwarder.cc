@@ -253,13 +253,7 @@ void Forwarder::Install(const ovs::Upcall& upcall, const ovs::FlowKey& key, cons
   const pipeline::MaskUse mask_use =
       translate::FitMask(key, view.datapath->bridge->masks(), &translation_,
                          view.sight->view().ports.options().tunnel_options);
-  mask_.clear();
-  attr::Writer mask_writer(&mask_);
-  ovs::EncodeFlowMask(key, translation_.mask, &mask_writer);
-  masked_key_.clear();
-  attr::Writer key_writer(&masked_key_);
-  ovs::EncodeFlowMask(key, ovs::Masked(key, translation_.mask), &key_writer);
-  const ovs::Ufid ufid = flowcache::UfidOf(masked_key_, mask_);
+  const ovs::Ufid ufid = flowcache::UfidOf(key, translation_.mask, &masked_key_, &mask_);
 
   const flowcache::Decision decision = {.key = key,
                                         .mask = mask_,

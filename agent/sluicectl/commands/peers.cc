@@ -43,19 +43,14 @@ std::string ToText(const v1::GetStatusResponse& status) {
 
 int List(Session* session, const std::string& only) {
   v1::GetStatusResponse status;
-  if (!session->Ask(&v1::Sluice::Stub::GetStatus, v1::GetStatusRequest(), &status)) return kRefused;
+  if (!session->AskBridges(only, &status)) return kRefused;
   // As JSON too: the bridges, and of their ports the peers.
   v1::GetStatusResponse peers;
   for (v1::Bridge& bridge : *status.mutable_bridges()) {
-    if (!only.empty() && bridge.name() != only) continue;
     v1::Bridge* kept = peers.add_bridges();
     kept->set_name(bridge.name());
     for (v1::Port& port : *bridge.mutable_ports())
       if (port.has_peer()) *kept->add_ports() = std::move(port);
-  }
-  if (!only.empty() && peers.bridges().empty()) {
-    std::fprintf(stderr, "sluicectl: there is no bridge \"%s\"\n", only.c_str());
-    return kRefused;
   }
   session->Print(peers, [&] { return ToText(peers); });
   return 0;

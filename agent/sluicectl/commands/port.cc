@@ -52,14 +52,7 @@ std::string ToText(const v1::GetStatusResponse& status) {
 
 int List(Session* session, const std::string& only) {
   v1::GetStatusResponse status;
-  if (!session->Ask(&v1::Sluice::Stub::GetStatus, v1::GetStatusRequest(), &status)) return kRefused;
-  for (int i = status.bridges_size(); i-- > 0;)
-    if (!only.empty() && status.bridges(i).name() != only)
-      status.mutable_bridges()->DeleteSubrange(i, 1);
-  if (!only.empty() && status.bridges().empty()) {
-    std::fprintf(stderr, "sluicectl: there is no bridge \"%s\"\n", only.c_str());
-    return kRefused;
-  }
+  if (!session->AskBridges(only, &status)) return kRefused;
   session->Print(status, [&] { return ToText(status); });
   return 0;
 }
