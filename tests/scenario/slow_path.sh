@@ -15,6 +15,7 @@ table=0,priority=10,actions=normal
 END
 cat >"$work/sluiced.yaml" <<END
 control: {socket: $work/sluiced.sock}
+flows: {idle_timeout: 300s} # a slow machine looks late
 bridges:
   - {name: br0, rules: $work/br0.rules, ports: [v1, v2]}
 END
