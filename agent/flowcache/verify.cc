@@ -194,13 +194,13 @@ class Verifier {
     }
     if (auto what = Disagreement(known->key, known->actions, sight))
       return Finding{FindingKind::kWrong, ovs::ToString(ufid), Text(*known), *std::move(what)};
-    if (auto what = MoreNeeded(known->key, mask))
+    if (auto what = MoreNeeded(known->key, mask, known->mask))
       return Finding{FindingKind::kTooWide, ovs::ToString(ufid), Text(*known), *std::move(what)};
     for (unsigned i = 0; i < options_.siblings; ++i) {
       ++report_.siblings;
       const FlowKey sibling = RandomSibling(known->key, mask, &random_);
       auto what = Disagreement(sibling, known->actions, sight);
-      if (!what) what = MoreNeeded(sibling, mask);
+      if (!what) what = MoreNeeded(sibling, mask, known->mask);
       if (what)
         return Finding{FindingKind::kTooWide, ovs::ToString(ufid), Text(*known),
                        absl::StrCat("for ", KeyText(sibling), ": ", *what)};
@@ -221,14 +221,25 @@ class Verifier {
     return std::nullopt;
   }
 
-  // What rules ask of the packet that was translated last, and the mask lacks.
-  std::optional<std::string> MoreNeeded(const FlowKey& key, const FlowKey& mask) const {
+  // What rules ask of the packet that was translated last, and the mask, here with its bytes,
+  // lacks.
+  std::optional<std::string> MoreNeeded(const FlowKey& key, const FlowKey& mask,
+                                        base::ByteView bytes) const {
     if (ovs::IsWithin(translation_.mask, mask)) return std::nullopt;
     base::ByteVector needed, values;
     attr::Writer needed_writer(&needed), values_writer(&values);
     ovs::EncodeFlowMask(key, translation_.mask, &needed_writer);
     ovs::EncodeFlowKey(key, nullptr, &values_writer);
-    return absl::StrCat("rules need: ", Text(values, needed));
+    std::string told = absl::StrCat("rules need: ", Text(values, needed));
+    // That something must not be there has no words in a flow's text.
+    if (Text(values, needed) == Text(values, bytes)) {
+      told.append(" (as bytes ");
+      base::AppendHex(needed, &told);
+      told.append(", and it has ");
+      base::AppendHex(bytes, &told);
+      told.append(")");
+    }
+    return told;
   }
 
   void Add(Finding finding) {

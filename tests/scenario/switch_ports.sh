@@ -63,11 +63,13 @@ target = bytes.fromhex(sys.argv[1].replace(":", ""))
 raw.send(target + bytes.fromhex("0a00000000a5") + tag + b"\x88\xb5" + b"sluice" * 10)
 END
 }
-# hears HOST ADDRESS COMMAND...: whether the host hears a frame to the address while COMMAND runs.
+# hears HOST ADDRESS COMMAND...: whether the host hears a frame to the address while COMMAND runs, or
+# within `patience` seconds: what shall not be heard is not waited for as long.
+patience=60
 hears() {
   local host=$1 address=$2
   shift 2
-  ip netns exec "h$host" timeout 3 tcpdump -Uln -c 1 -i eth0 "ether dst $address" \
+  ip netns exec "h$host" timeout "$patience" tcpdump -Uln -c 1 -i eth0 "ether dst $address" \
     >"$work/heard" 2>"$work/tcpdump" &
   local dump=$!
   wait_for grep -q listening "$work/tcpdump"
@@ -75,8 +77,10 @@ hears() {
   wait $dump
 }
 check 'the id on the wire leads to the VLAN' hears 1 0a:00:00:00:00:e1 send 3 0a:00:00:00:00:e1 006e
+patience=3
 check 'the id that the VLAN has inside does not' not hears 1 0a:00:00:00:00:e2 send 3 0a:00:00:00:00:e2 000a
 check 'link-local protocols are not forwarded' not hears 6 01:80:c2:00:00:0e send 5 01:80:c2:00:00:0e
+patience=60
 sed -i 's/^    rules:/    forward_bpdu: true\n    rules:/' "$work/sluiced.yaml"
 kill -HUP $daemon
 reloaded() { [[ $(counter config_reloads) == "$1" ]]; }

@@ -32,6 +32,7 @@ for host in a:1:2 b:2:1; do
   make_host "$name" "$own"
   cat >"$work/$name.yaml" <<YAML
 control: {socket: $work/$name.sock}
+flows: {idle_timeout: 300s} # a slow machine looks late
 bridges:
   - name: br$name
     rules: $work/$name.rules
