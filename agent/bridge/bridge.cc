@@ -94,7 +94,8 @@ void Bridge::SetPorts(std::vector<pipeline::BridgePort> ports) {
       const pipeline::BridgePort* now = fresh->Find(port.port_no);
       if (now == nullptr || now->name != port.name) {
         macs_.ForgetPort(port.port_no);
-      } else if (port.up && !now->up) {  // its hosts are elsewhere now, or nowhere
+      } else if (port.IsReached() &&
+                 !now->IsReached()) {  // its hosts are elsewhere now, or nowhere
         macs_.RemoveIf([&](const MacEntry& entry) {
           return entry.port_no == port.port_no && !entry.is_static;
         });
@@ -262,8 +263,11 @@ void Bridge::Learn(const translate::Learned& learned, base::MonotonicMs seen) {
       "Addresses that were forgotten because the MAC table, or a port's part of it, was full.");
   const MacTable::Outcome outcome = macs_.Learn(learned.vlan, learned.mac, learned.port_no, seen);
   // What the kernel tells of late may be of a port that has lost its link since, or is gone.
-  if (outcome != MacTable::Outcome::kKnown && !ports()->IsUp(learned.port_no))
-    macs_.Remove(learned.vlan, learned.mac);
+  if (outcome != MacTable::Outcome::kKnown) {
+    const auto ports = this->ports();
+    const pipeline::BridgePort* port = ports->Find(learned.port_no);
+    if (port == nullptr || !port->IsReached()) macs_.Remove(learned.vlan, learned.mac);
+  }
   switch (outcome) {
     case MacTable::Outcome::kMoved:
       moves.Add();

@@ -60,6 +60,10 @@ struct BridgePort {
   std::vector<std::string> relays_to{};
   // Whether it has a link: for groups that fail over, and floods.
   bool up = true;
+  // It is not up because nobody answers there, though packets may arrive all the same: an agent
+  // that is away does not stop its datapath. What was learned there stays, and what goes there is
+  // sent.
+  bool is_silent = false;
   // Addresses that the bridge learns from it at most; 0: as many as the bridge has room for.
   uint32_t mac_limit = 0;
   // Set by the PortTable, a bit for each mirror of its options: those that select what comes in by
@@ -70,6 +74,8 @@ struct BridgePort {
   // A tunnel's end: the number of such a port is ours alone (kFirstTunnelPort and above).
   std::optional<TunnelEnd> tunnel{};
 
+  // Whether packets may arrive there.
+  bool IsReached() const { return up || is_silent; }
   bool Carries(uint16_t vlan) const;
   // Whether what comes from this peer may go to that one.
   bool RelaysTo(const BridgePort& other) const;

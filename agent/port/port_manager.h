@@ -46,10 +46,11 @@ std::string_view ToString(PortState state);
 struct PortStatus {
   PortSpec spec;
   PortState state = PortState::kAbsent;
-  std::string reason{};  // why it is not kUp
-  uint32_t port_no = 0;  // of kUp and kUnmanaged
-  std::string type{};    // "netdev", "internal", "vxlan", ...
-  bool has_link = true;  // of kUp: its device is up and has a carrier
+  std::string reason{};    // why it is not kUp
+  uint32_t port_no = 0;    // of kUp and kUnmanaged
+  std::string type{};      // "netdev", "internal", "vxlan", ...
+  bool has_link = true;    // of kUp: its device is up and has a carrier
+  bool is_silent = false;  // it has a link but for a peer that does not answer: has_link is false
   // Of tunnels: the device that carries it, and that one's number in the datapath.
   std::string device{};
   uint32_t device_no = 0;

@@ -75,6 +75,7 @@ PortStatus PortManager::StatusOf(const Tunnel& tunnel) const {
   const auto silent = silent_.find(tunnel.spec.name);
   if (status.state != PortState::kUp || silent == silent_.end()) return status;
   status.has_link = false;
+  status.is_silent = true;
   status.reason = silent->second;
   return status;
 }
@@ -85,6 +86,7 @@ void PortManager::AppendTunnels(std::vector<pipeline::BridgePort>* ports) const 
     if (status.state != PortState::kUp) continue;
     pipeline::BridgePort port = ToBridgePort(tunnel.spec, tunnel.port_no);
     port.up = status.has_link;
+    port.is_silent = status.is_silent;
     port.tunnel = tunnel.spec.tunnel->end;
     port.tunnel->vport = status.device_no;
     port.tunnel->device = tunnel.device;

@@ -220,8 +220,7 @@ class Walk {
              bool own);
   void Flood(const pipeline::BridgePort& in, uint16_t vlan, pipeline::Storm storm,
              uint32_t max_length);
-  void SendInVlan(std::span<const pipeline::BridgePort> ports, const pipeline::BridgePort& in,
-                  uint16_t vlan, uint32_t max_length);
+  void SendInVlan(const pipeline::BridgePort& in, uint16_t vlan, uint32_t max_length);
   // A port that takes the packet, and what stands in place of its tag then: see TagFor().
   struct Taker {
     const pipeline::BridgePort* port;

@@ -71,7 +71,8 @@ void Walk::Normal(uint32_t max_length) {
   if (in->is_protected && out->is_protected) return drop(Verdict::kDropProtected);
   if (!in->RelaysTo(*out)) return drop(Verdict::kDropPeer);
   out_->verdict = Verdict::kForward;
-  SendInVlan(std::span(out, 1), *in, *vlan, max_length);
+  if (!out->IsReached()) return;
+  SendTo({{out, TagFor(*in, *out, *vlan, OwnsTag(*in))}}, *in, max_length);
 }
 
 // A flow that teaches another port than the one where the address is now would hide the address's
@@ -125,23 +126,20 @@ void Walk::Flood(const BridgePort& in, uint16_t vlan, Storm storm, uint32_t max_
     const auto limits = view_->meters->storms.find(in.name);
     if (limits != view_->meters->storms.end()) meter = limits->second[static_cast<size_t>(storm)];
   }
-  if (!meter) return SendInVlan(view_->ports.ports(), in, vlan, max_length);
+  if (!meter) return SendInVlan(in, vlan, max_length);
   Note("the port's floods of this kind are limited by a meter");
   if (!CommitNow()) return;
   OnCopy([&] {  // what is done afterwards is not limited
     out_->actions.Append(OVS_ACTION_ATTR_METER, base::AsBytes(*meter));
-    SendInVlan(view_->ports.ports(), in, vlan, max_length);
+    SendInVlan(in, vlan, max_length);
   });
 }
 
-// To those of `ports` that have a link, carry the VLAN and may hear from `in`. First those that
-// take the packet as it is, then, on a copy for each, those that want it without a tag or with
-// another one.
-void Walk::SendInVlan(std::span<const BridgePort> ports, const BridgePort& in, uint16_t vlan,
-                      uint32_t max_length) {
+// To the ports that have a link, carry the VLAN and may hear from `in`.
+void Walk::SendInVlan(const BridgePort& in, uint16_t vlan, uint32_t max_length) {
   const bool own = OwnsTag(in);
   Takers takers;
-  for (const BridgePort& port : ports) {
+  for (const BridgePort& port : view_->ports.ports()) {
     if (&port == &in || !port.up || port.is_mirror_output || !port.Carries(vlan)) continue;
     if ((in.is_protected && port.is_protected) || !in.RelaysTo(port)) continue;
     takers.push_back({&port, TagFor(in, port, vlan, own)});
@@ -156,6 +154,8 @@ int Walk::TagAsIs(const BridgePort& in) {
   return VidOf(now_.state);
 }
 
+// First to those that take the packet as it is, then, on a copy for each, to those that want it
+// without a tag or with another one.
 void Walk::SendTo(const Takers& takers, const BridgePort& in, uint32_t max_length) {
   const bool own = OwnsTag(in);
   const int as_is = TagAsIs(in);

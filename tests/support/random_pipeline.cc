@@ -113,6 +113,7 @@ class Maker {
   void Vary(pipeline::BridgePort* port) {
     const auto vlan = [this] { return kVlans[random_.Below(std::size(kVlans))]; };
     port->up = random_.Percent(90);
+    port->is_silent = !port->up && random_.Percent(50);
     port->is_protected = random_.Percent(30);
     port->is_peer = random_.Percent(40);
     if (random_.Percent(40)) port->relays_to = {"", absl::StrCat("p", random_.Below(5))};

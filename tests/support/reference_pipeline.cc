@@ -866,7 +866,9 @@ class Walk {
     std::vector<int> order = {as_is, kNoTag};
     std::vector<std::pair<ptrdiff_t, const BridgePort*>> ranked;
     for (const BridgePort& port : parts_.ports.ports()) {
-      if (&port == &in || !port.Carries(vlan) || IsMirrorsOwn(port) || !MayHear(in, port)) continue;
+      if (&port == &in || !port.Carries(vlan) || IsMirrorsOwn(port) || !port.up ||
+          !MayHear(in, port))
+        continue;
       const int tag = WireTag(in, port, vlan);
       if (std::find(order.begin(), order.end(), tag) == order.end()) order.push_back(tag);
       ranked.emplace_back(std::find(order.begin(), order.end(), tag) - order.begin(), &port);
@@ -897,7 +899,7 @@ class Walk {
   }
 
   static bool MayHear(const BridgePort& in, const BridgePort& port) {
-    if ((in.is_protected && port.is_protected) || !port.up) return false;
+    if (in.is_protected && port.is_protected) return false;
     const auto& relays = in.relays_to;
     return !in.is_peer || !port.is_peer ||
            std::find(relays.begin(), relays.end(), port.name) != relays.end();
@@ -905,7 +907,7 @@ class Walk {
 
   // Out of one port, with the tag that the port wants.
   void Bridge(const BridgePort& in, const BridgePort& port, uint16_t vlan, uint32_t max_length) {
-    if (MayHear(in, port)) Leave(in, port, vlan, max_length);
+    if (MayHear(in, port) && (port.up || port.is_silent)) Leave(in, port, vlan, max_length);
   }
 
   // The id of the tag that a packet leaves with, of those that are the bridge's; or kNoTag.

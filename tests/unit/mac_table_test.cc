@@ -159,6 +159,20 @@ TEST_CASE("bridge: a port that loses its link loses its addresses, and learns no
   CHECK_FALSE(bridge.FindPort(0, Host(3)));
 }
 
+TEST_CASE("bridge: a peer that falls silent keeps its addresses, until its port has no link") {
+  base::FakeClock clock(1000);
+  Bridge bridge({.name = "br0"}, &clock);
+  bridge.SetPorts({{.port_no = 1, .name = "peer"}});
+  bridge.Learn({Host(1), 0, 1}, 1000);
+  bridge.SetPorts({{.port_no = 1, .name = "peer", .up = false, .is_silent = true}});
+  CHECK(bridge.FindPort(0, Host(1)) == 1u);
+  bridge.Learn({Host(2), 0, 1}, 1001);
+  CHECK(bridge.FindPort(0, Host(2)) == 1u);
+  bridge.SetPorts({{.port_no = 1, .name = "peer", .up = false}});
+  CHECK_FALSE(bridge.FindPort(0, Host(1)));
+  CHECK_FALSE(bridge.FindPort(0, Host(2)));
+}
+
 TEST_CASE("MAC table: many threads learn, look up and change at once [threads]", "[threads]") {
   MacTable table(/*aging_ms=*/50, /*limit=*/200);
   std::vector<std::thread> threads;

@@ -246,6 +246,20 @@ TEST_CASE("translate: protected ports, and link-local protocols that are forward
   CHECK(ActionsText(translation) == "1,2");
 }
 
+TEST_CASE("translate: a silent port is left out of floods, and gets what is known to be there") {
+  const PortTable ports({{.port_no = 1, .name = "a"},
+                         {.port_no = 2, .name = "silent", .up = false, .is_silent = true},
+                         {.port_no = 3, .name = "down", .up = false}});
+  const KnownMacs macs;
+  Translation translation;
+  Translate(Key(UNTAGGED("1", MAC(7), "ff:ff:ff:ff:ff:ff")), ports, macs, &translation);
+  CHECK(translation.actions.empty());
+  Translate(Key(UNTAGGED("1", MAC(7), MAC(2))), ports, macs, &translation);
+  CHECK(ActionsText(translation) == "2");
+  Translate(Key(UNTAGGED("1", MAC(7), MAC(3))), ports, macs, &translation);
+  CHECK(translation.actions.empty());
+}
+
 // kPorts with mirrors: to port 2, or into VLAN 20.
 PortTable Mirrored(std::vector<pipeline::Mirror> mirrors) {
   return PortTable(kPorts, {.mirrors = std::move(mirrors)});
