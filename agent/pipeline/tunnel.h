@@ -66,7 +66,7 @@ struct TunnelEnd {
   TunnelByte ttl{.value = 64};
   bool dont_fragment = true;
   bool checksum = false;
-  bool gbp = false;     // VXLAN: tun_gbp_* go out, where they are not zero
+  bool gbp = false;     // VXLAN: tun_gbp_* go out
   bool geneve = false;  // so do tun_metadata* and the flag oam
   std::optional<ErspanEnd> erspan{};
 

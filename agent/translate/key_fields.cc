@@ -549,6 +549,9 @@ bool IsIpv6(const ovs::TunnelKey& tunnel) {
   return tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_SRC) || tunnel.Has(OVS_TUNNEL_KEY_ATTR_IPV6_DST);
 }
 
+// A bit of the group policy's flags that no kernel sets.
+constexpr uint32_t kUnusedGbpBit = 0x00800000;
+
 // Makes the mask say that there are no options of another kind than the key's, by asking for as
 // little as can be asked of that kind. Of no kind at all it asks for no bit, as the kernel does not
 // clear what lies in their place.
@@ -559,6 +562,7 @@ void AskForKind(const ovs::TunnelKey& key, ovs::TunnelKey* mask) {
     mask->geneve[0] = 0xff;
   } else {
     mask->present |= Bit(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS);
+    if (key.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS)) mask->vxlan.gbp |= kUnusedGbpBit;
   }
 }
 

@@ -98,8 +98,9 @@ bool Walk::FillTunnel(const TunnelEnd& end, ovs::TunnelKey* out) {
   if (end.gbp) {
     const uint32_t flags = state.ReadMember(&Fields::tun_gbp_flags);
     key.vxlan.gbp = state.ReadMember(&Fields::tun_gbp_id).host() | flags << 16;
-    if (key.vxlan.gbp != 0) key.vxlan.present = Bit(OVS_VXLAN_EXT_GBP);
-    PutIf(key.vxlan.gbp != 0, OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS, &key);
+    // A policy of 0 too: without one Linux 5.10 sends what lies on its stack.
+    key.vxlan.present = Bit(OVS_VXLAN_EXT_GBP);
+    PutIf(true, OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS, &key);
   }
   if (end.erspan) FillErspan(*end.erspan, &key);
   return true;

@@ -131,6 +131,16 @@ TEST_CASE("geneve options: a mask says what is in front of an option, or that th
     const ovs::TunnelKey asked = MaskOfFields(gbp, key, kTunnelOptions).tunnel;
     CHECK(asked.Has(OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS) != asked.Has(OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS));
   }
+  // That a packet with a group policy has no Geneve options is asked of it, and put.
+  const FlowKey policy = Key(",vxlan(gbp(id=1,flags=0))");
+  const FlowKey asked = mask(policy, 0, 1);
+  base::ByteVector bytes;
+  attr::Writer writer(&bytes);
+  ovs::EncodeFlowMask(policy, asked, &writer);
+  FlowKey put;
+  REQUIRE_FALSE(ovs::DecodeFlowKey(bytes, &put, nullptr));
+  CHECK(ovs::IsWithin(asked, put));
+  CHECK_FALSE(ovs::MatchesUnder(policy, one, put));
 }
 
 // A key with options of a small universe, in any order, some cut off or of another length.
