@@ -1,9 +1,9 @@
-// What the agent does with an upcall, step by step and without a kernel: for benchmarks, and for the
-// instructions that tools/test counts.
+// What the agent does with an upcall, step by step and without a kernel: for benchmarks, and for
+// the instructions that tools/test counts.
 //
-// One packet of UDP or TCP after the other, each from the next source port, misses in a bridge of two
-// ports that has learned both addresses. With megaflows off each is a flow of its own. Used by one
-// thread; what a step leaves is what the next one takes.
+// One packet of UDP or TCP after the other, each from the next source port, misses in a bridge of
+// two ports that has learned both addresses. With megaflows off each is a flow of its own. Used by
+// one thread; what a step leaves is what the next one takes.
 //
 //   UpcallPath path({.rules = kNormal});
 //   for (auto _ : state) path.Whole();
@@ -98,12 +98,10 @@ class UpcallPath {
         packet_family_, 1,
         {.packet = packet_, .key = key_bytes_, .actions = translation_.actions.bytes()}, &request_);
     executes_.Add(request_);
-    ovs::EncodeFlowPut(flow_family_, 1,
-                       {.key = key_bytes_,
-                        .mask = mask_,
-                        .actions = translation_.actions.bytes(),
-                        .ufid = ufid_},
-                       &request_);
+    ovs::EncodeFlowPut(
+        flow_family_, 1,
+        {.key = key_bytes_, .mask = mask_, .actions = translation_.actions.bytes(), .ufid = ufid_},
+        &request_);
     changes_.Add(request_);
   }
   void Whole() {
