@@ -6,7 +6,7 @@
 
 # make_host X N: in the namespace X the underlay address 192.0.2.N (2001:db8::N), and
 # a machine "mX" (10.VLAN.0.N in each VLAN) on the port p of its bridge brX.
-vlans=(10 20 30 40 50 60 70 80)
+vlans=(10 20 30 40 50 60 70 80 90)
 make_host() {
   ip netns add "m$1"
   ip -n "$1" link set lo up
@@ -47,6 +47,7 @@ bridges:
       - {name: gr, vlan: 40, tunnel: {type: gre, remote: 192.0.2.$other}}
       - {name: ipv6, vlan: 50, tunnel: {type: vxlan, remote: "2001:db8::$other", key: 5}}
       - {name: other, vlan: 60, tunnel: {type: vxlan, remote: 192.0.2.$other, key: 5, port: 4790, gbp: true, df: false}}
+      - {name: gpe, vlan: 90, tunnel: {type: vxlan, remote: 192.0.2.$other, key: 11, port: 4791, gpe: true}}
       - {name: er, vlan: 70, tunnel: {type: erspan, remote: 192.0.2.$other, key: 9, erspan: {version: 1, index: 3}}}
       - {name: fl, trunks: [80], tunnel: {type: geneve, port: 6082, remote: flow, key: flow}}
 YAML
@@ -73,6 +74,12 @@ ctl a port list | tee "$work/ports"
 check 'ports tell their tunnels' grep -Eq 'vx6 .* vxlan .* to 192.0.2.2 key 6 over vxlan_sys_4789 tos inherit' "$work/ports"
 check 'and GRE without key' grep -Eq 'gr .* gre .* key none over gre_sys' "$work/ports"
 
+# What the rules of group policy are, until its port goes: one group may come in, any may leave.
+group() { ctl a rules bra add --wait "priority=10,in_port=p,dl_vlan=60,actions=$1normal" >/dev/null; }
+group 'set_field:0x1234->tun_gbp_id,set_field:0x08->tun_gbp_flags,' || fail 'rules of group policy'
+ctl b rules brb add 'priority=8,in_port=other,actions=drop' >/dev/null || fail 'rules of group policy'
+ctl b rules brb add --wait 'priority=9,in_port=other,tun_gbp_id=0x1234,tun_gbp_flags=0x08/0x08,actions=normal' >/dev/null
+
 # Everything that crosses the underlay.
 ip netns exec b tcpdump -Uni under -w "$work/under.pcap" 2>"$work/tcpdump" &
 dump=$!
@@ -84,9 +91,12 @@ check 'Geneve' reach_in 30
 check 'GRE without key' reach_in 40
 check 'VXLAN over IPv6' reach_in 50
 check 'VXLAN on another UDP port, with group policy' reach_in 60
+check 'VXLAN with the generic protocol extension' reach_in 90
 check 'ERSPAN' reach_in 70
 check 'where rules say whereto' reach_in 80
-captured() { [[ -n $(tcpdump -nr "$work/under.pcap" udp port 6082 2>/dev/null) ]]; }
+# What comes last: then all is written.
+ip netns exec a ping -q -c 1 -W 2 192.0.2.2 >/dev/null
+captured() { [[ -n $(tcpdump -nr "$work/under.pcap" 'icmp and src 192.0.2.2' 2>/dev/null) ]]; }
 wait_for captured
 kill $dump
 wait $dump
@@ -99,14 +109,17 @@ check 'Geneve with its key' seen '> 192.0.2.2.6081: .*Geneve.*vni 0x7'
 check 'GRE' seen '192.0.2.1 > 192.0.2.2: GREv0'
 check 'VXLAN in IPv6' seen '2001:db8::1.* > 2001:db8::2.4789: .*VXLAN'
 check 'another port, and it may be fragmented' seen 'flags \[none\].*192.0.2.1.* > 192.0.2.2.4790'
+hex_of() { tcpdump -nxr "$work/under.pcap" "dst host 192.0.2.2 and udp port $1" 2>/dev/null | sed -n 's/^\t0x[0-9a-f]*: *//p' | tr -d ' \n'; }
+check 'the group policy that rules set, before VNI 5' grep -q '88081234''00000500' <(hex_of 4790)
+check 'Ethernet by the generic protocol extension, VNI 11' grep -q '0c000003''00000b00' <(hex_of 4791)
 check 'the UDP port of flow-based ones' seen '> 192.0.2.2.6082: '
-tcpdump -nxr "$work/under.pcap" 'dst host 192.0.2.2 and udp port 6082' 2>/dev/null | sed -n 's/^\t0x[0-9a-f]*: *//p' | tr -d ' \n' >"$work/geneve"
-check 'with the options that rules set' grep -q '01028001''0000007f''01020103''00000000''0102030405060708' "$work/geneve"
+check 'with the options that rules set' grep -q '01028001''0000007f''01020103''00000000''0102030405060708' <(hex_of 6082)
 
 ctl b flows brb >"$work/flows"
 check 'flows match the tunnel that tells the port' grep -Eq 'tunnel\(.*tun_id=0x5.*in_port\(vxlan_sys_4789\)' "$work/flows"
 check 'and put packets into one' grep -Eq 'set\(tunnel\(tun_id=0x5,dst=192.0.2.1,ttl=64,flags\(df\)\)\),vxlan_sys_4789' "$work/flows"
 check 'and an option that rules look at' grep -Eq 'tunnel\(.*geneve\(.*class=0x102,type=0x80,len=4,0x0000007f/0x000000ff\}.*in_port\(genev_sys_6082\)' "$work/flows"
+check 'and the group policy that rules look at' grep -Eq 'tunnel\(.*vxlan\(gbp\(id=4660,flags=0x8/0x8' "$work/flows"
 check 'flows are true' ctl b flows brb verify
 check 'a trace knows tunnels' grep -q 'set(tunnel(tun_id=0x5' <(ctl a trace bra 'in_port=p,dl_vlan=10,dl_src=0a:00:00:00:00:09,dl_dst=ff:ff:ff:ff:ff:ff')
 
@@ -123,6 +136,17 @@ check 'bits that no rule reads do not matter' reach_in 80
 check 'flows with options and without are true' ctl b flows brb verify
 change 'set_field:1->tun_metadata2,' 2>"$work/error" && fail 'a field that stands for nothing was taken'
 check 'a field that stands for nothing is refused' grep -q 'do not say what tun_metadata2 is' "$work/error"
+
+# Packets of another group, and of none.
+group 'set_field:0x1235->tun_gbp_id,set_field:0x08->tun_gbp_flags,'
+check 'packets of another group are dropped' dropped_in 60
+group ''
+check 'and those of none' dropped_in 60
+group 'set_field:0x1234->tun_gbp_id,set_field:0x48->tun_gbp_flags,'
+check 'flags that no rule reads do not matter' reach_in 60
+check 'flows with group policy and without are true' ctl b flows brb verify
+ctl a rules bra del dl_vlan=60 >/dev/null
+ctl b rules brb del --wait in_port=other >/dev/null
 
 # A stream, with frames as large as fit.
 ip netns exec mb python3 -c '
