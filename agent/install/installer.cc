@@ -76,25 +76,31 @@ void Installer::Delete(int dp_ifindex, const ovs::FlowId& id, uint64_t tag) {
 
 void Installer::Flush(absl::FunctionRef<void(uint64_t tag, int error)> on_error,
                       absl::FunctionRef<void(uint64_t tag)> on_lost) {
-  if (!executes_.empty()) {
-    // What became of each is in the batch; a failure of the transport is told there too.
-    (void)client_.Run(&executes_, socket::BatchMode::kErrorsOnly);
-    Count().executed.Add(executes_.size());
-    Count().execute_errors.Add(executes_.failed());
-    Count().unknown.Add(executes_.unanswered());
-    for (size_t i = 0; executes_.failed() > 0 && i < executes_.size(); ++i)
-      if (executes_.error(i) > 0) on_lost(execute_tags_[i]);
-    executes_.Clear();
-    execute_tags_.clear();
+  if (empty()) return;
+  const size_t executes = executes_.size();
+  // Behind the executes, so that both travel in one system call.
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    request_ = socket::Request::FromMessage(changes_.request(i), changes_.attributes_offset(i));
+    request_.set_label(changes_.label(i));
+    (void)executes_.Add(request_);  // it was valid before
   }
-  if (changes_.empty()) return;
-  (void)client_.Run(&changes_, socket::BatchMode::kErrorsOnly);
+  // What became of each is in the batch; a failure of the transport is told there too.
+  (void)client_.Run(&executes_, socket::BatchMode::kErrorsOnly);
+  Count().executed.Add(executes);
   Count().changes.Add(changes_.size());
-  Count().change_errors.Add(changes_.failed());
-  Count().unknown.Add(changes_.unanswered());
-  if (changes_.failed() + changes_.unanswered() > 0)
-    for (size_t i = 0; i < changes_.size(); ++i)
-      if (changes_.error(i) != 0) on_error(tags_[i], std::max(changes_.error(i), 0));
+  Count().unknown.Add(executes_.unanswered());
+  for (size_t i = 0; executes_.failed() + executes_.unanswered() > 0 && i < executes_.size(); ++i) {
+    const int error = executes_.error(i);
+    if (error == 0) continue;
+    if (error > 0) (i < executes ? Count().execute_errors : Count().change_errors).Add();
+    if (i >= executes) {
+      on_error(tags_[i - executes], std::max(error, 0));
+    } else if (error > 0) {
+      on_lost(execute_tags_[i]);
+    }
+  }
+  executes_.Clear();
+  execute_tags_.clear();
   changes_.Clear();
   tags_.clear();
 }
