@@ -43,7 +43,7 @@ struct FlowsConfig {
 struct UpcallsConfig {
   uint32_t port_rate = 5000;  // what a port may have a second, of each bridge
   uint32_t port_burst = 10000;
-  uint32_t port_queue = 256;                // upcalls of a port that wait, in each handler
+  uint32_t port_queue = 2048;               // upcalls of a port that wait, in each handler
   std::chrono::milliseconds cut_off{1000};  // 0: never
   friend bool operator==(const UpcallsConfig&, const UpcallsConfig&) = default;
 };
