@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "agent/translate/key_fields.h"
 #include "agent/translate/packet_fields.h"
+#include "agent/translate/packet_layout.h"
 #include "agent/translate/trace.h"
 #include "netlink/attr/text.h"
 #include "netlink/base/status.h"
@@ -220,6 +221,12 @@ absl::StatusOr<ovs::FlowKey> KeyOfPacket(const std::string& packet, const ovs::F
   return translate::KeyOfFields(translate::FieldsOfPacket(bytes, came_with), beside);
 }
 
+size_t LengthOfPacket(const std::string& packet) {
+  const base::ByteView bytes(reinterpret_cast<const uint8_t*>(packet.data()), packet.size());
+  const translate::PacketLayout layout = translate::LayoutOf(bytes, /*ethernet=*/true, 0);
+  return translate::CheckedLength(bytes, layout, /*mru=*/0);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest& request,
@@ -325,7 +332,9 @@ absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request,
   }
   const bridge::Sight sight(&bridge);
   v1::TraceResponse response;
-  response.set_text(translate::Trace(key, sight.view(), ports.get()));
+  translate::View view = sight.view();
+  if (!request.packet().empty()) view.packet_length = LengthOfPacket(request.packet());
+  response.set_text(translate::Trace(key, view, ports.get()));
   return response;
 }
 

@@ -58,8 +58,9 @@ enum class ActionKind : uint8_t {
   kWriteMetadata,
   kGotoTable,
   kMeter,
+  kCheckPktLarger,
 };
-inline constexpr size_t kActionKinds = static_cast<size_t>(ActionKind::kMeter) + 1;
+inline constexpr size_t kActionKinds = static_cast<size_t>(ActionKind::kCheckPktLarger) + 1;
 
 // To a port of the datapath, or a reserved one (ports.h). max_len: bytes to send; 0 for all.
 struct OutputAction {
@@ -235,6 +236,13 @@ struct WriteMetadataAction {
 struct MeterAction {
   static constexpr ActionKind kKind = ActionKind::kMeter;
   uint32_t meter = 0;
+};
+// Whether the packet is longer than so many bytes, into one bit.
+struct CheckPktLargerAction {
+  static constexpr ActionKind kKind = ActionKind::kCheckPktLarger;
+  Subfield destination;
+  uint8_t pad = 0;
+  uint16_t length = 0;
 };
 struct GotoTableAction {
   static constexpr ActionKind kKind = ActionKind::kGotoTable;

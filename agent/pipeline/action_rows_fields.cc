@@ -1,4 +1,5 @@
-// Rows of actions that change fields: set_field, load, mod_*, move, push, pop, write_metadata.
+// Rows of actions that change fields: set_field, load, mod_*, move, push, pop, write_metadata,
+// check_pkt_larger.
 #include <algorithm>
 
 #include "agent/pipeline/action_table.h"
@@ -139,6 +140,22 @@ bool ParseWriteMetadata(const ActionReader& reader) {
   return true;
 }
 
+bool ParseCheckPktLarger(const ActionReader& reader) {
+  CheckPktLargerAction action;
+  uint64_t length = 0;
+  std::string_view number = Trim(reader.word.value), target = reader.word.target;
+  if (target.data() == nullptr && !SplitArrow(reader, &number, &target)) return false;
+  if (!reader.Number(number, 0xffff, &length) ||
+      !ParseDestination(reader, target, &action.destination))
+    return false;
+  if (action.destination.bits != 1)
+    return reader.Fail(target, "check_pkt_larger tells one bit, and that are ",
+                       action.destination.bits);
+  action.length = static_cast<uint16_t>(length);
+  reader.list->Append(action);
+  return true;
+}
+
 void FormatSetField(const Action& action, const PortNames* ports, std::string* out) {
   const auto set = action.Get<SetFieldAction>();
   const FieldRow& row = FieldAt(set.field);
@@ -184,6 +201,12 @@ void FormatWriteMetadata(const Action& action, const PortNames*, std::string* ou
   if (write.mask == ~uint64_t{0}) return;
   out->push_back('/');
   AppendHexNumber(write.mask, out);
+}
+
+void FormatCheckPktLarger(const Action& action, const PortNames*, std::string* out) {
+  const auto check = action.Get<CheckPktLargerAction>();
+  absl::StrAppend(out, "check_pkt_larger(", check.length, ")->");
+  AppendSubfield(check.destination, out);
 }
 
 }  // namespace sluice::pipeline::rows

@@ -225,6 +225,9 @@ constexpr ActionRow kTable[] = {
     {.name = "apply_actions", .syntax = "ACTION,..", .parse = ParseApply, .place = ActionPlace::kNotInSet, .doc = "The same as the actions alone."},
     {.name = "meter", .syntax = "METER", .parse = ParseMeterAction, .format = FormatNumber<MeterAction, &MeterAction::meter>, .kind = kMeter,
      .place = ActionPlace::kNotInSet, .doc = "What is above the rate of a declared meter goes no further."},
+    {.name = "check_pkt_larger", .syntax = "BYTES->FIELD[BIT]", .parse = rows::ParseCheckPktLarger, .format = rows::FormatCheckPktLarger,
+     .kind = kCheckPktLarger, .place = ActionPlace::kNotInSet,
+     .doc = "Whether the packet is longer, into a bit: 1 or 0. What follows is done for both."},
     {.name = "clear_actions", .parse = ParsePlain<ClearActionsAction>, .format = FormatPlain<kClearActions>, .kind = kClearActions,
      .place = ActionPlace::kClearActions, .doc = "Empties the action set."},
     {.name = "write_actions", .syntax = "ACTION,..", .parse = ParseNesting<WriteActionsAction>, .format = FormatNesting<kWriteActions>, .kind = kWriteActions,
@@ -244,7 +247,6 @@ constexpr ActionRow kTable[] = {
     {.name = "decap", .refused = kNotHere},
     {.name = "delete_field", .refused = kNotHere},
     {.name = "dec_nsh_ttl", .refused = kNotHere},
-    {.name = "check_pkt_larger", .refused = kNotHere},
 };
 // clang-format on
 

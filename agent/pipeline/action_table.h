@@ -95,11 +95,13 @@ bool ParseMove(const ActionReader&);
 bool ParsePush(const ActionReader&);
 bool ParsePop(const ActionReader&);
 bool ParseWriteMetadata(const ActionReader&);
+bool ParseCheckPktLarger(const ActionReader&);
 void FormatSetField(const Action&, const PortNames*, std::string*);
 void FormatMove(const Action&, const PortNames*, std::string*);
 void FormatPush(const Action&, const PortNames*, std::string*);
 void FormatPop(const Action&, const PortNames*, std::string*);
 void FormatWriteMetadata(const Action&, const PortNames*, std::string*);
+void FormatCheckPktLarger(const Action&, const PortNames*, std::string*);
 // action_rows_conntrack.cc
 bool ParseConntrack(const ActionReader&);
 void FormatConntrack(const Action&, const PortNames*, std::string*);

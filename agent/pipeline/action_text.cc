@@ -58,7 +58,7 @@ class ListReader {
     WordReader words(text, ":(");
     TextWord word;
     while (words.Next(&word, blame_))
-      if (!ReadOne(word)) return false;
+      if (!words.ReadTarget(&word, blame_) || !ReadOne(word)) return false;
     if (words.failed()) return false;
     if (drop_.data() != nullptr && count_ > 1)
       return blame_->Set(drop_, "drop stands alone: actions that send nowhere drop");
@@ -76,6 +76,8 @@ class ListReader {
     if (row == nullptr) return ReadPort(word);
     if (row->parse == nullptr)
       return blame_->Set(word.key, ToAbsl(row->name), " ", ToAbsl(row->refused));
+    if (word.target.data() != nullptr && row->kind != ActionKind::kCheckPktLarger)
+      return blame_->Set(word.target, ToAbsl(row->name), " has no destination");
     if (!CheckArguments(*row, word) || !CheckPlace(*row, word)) return false;
     const size_t before = list_->words();
     if (!row->parse({*row, word, options_, known_, depth_, list_, blame_, inside_})) return false;

@@ -89,6 +89,19 @@ bool WordReader::Next(TextWord* word, Blame* blame) {
   return true;
 }
 
+bool WordReader::ReadTarget(TextWord* word, Blame* blame) {
+  constexpr std::string_view kArrow = "->";
+  if (word->separator != '(' || rest_.substr(0, kArrow.size()) != kArrow) return true;
+  const std::string_view target = rest_.substr(kArrow.size());
+  const size_t length = ValueLength(target);
+  failed_ = length == std::string_view::npos;
+  if (failed_) return blame->Set(target, "parentheses or quotes are not closed");
+  word->target = target.substr(0, length);
+  rest_ = target.substr(length);
+  word->all = {word->all.data(), static_cast<size_t>(rest_.data() - word->all.data())};
+  return true;
+}
+
 std::optional<uint64_t> ParseNumber(std::string_view text) {
   int base = 10;
   if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {

@@ -18,9 +18,10 @@ std::string_view Trim(std::string_view text);
 // One KEY with what belongs to it.
 struct TextWord {
   std::string_view key;
-  char separator = '\0';     // '=', ':' or '(' ; '\0' for a key alone
-  std::string_view value{};  // without the parentheses
-  std::string_view all{};    // from the key to the end of the value
+  char separator = '\0';      // '=', ':' or '(' ; '\0' for a key alone
+  std::string_view value{};   // without the parentheses
+  std::string_view all{};     // from the key to the end of the value
+  std::string_view target{};  // see WordReader::ReadTarget()
 };
 
 class WordReader {
@@ -31,6 +32,9 @@ class WordReader {
 
   // False at the end, and when parentheses or quotes are not closed: then `blame` is set.
   bool Next(TextWord* word, Blame* blame);
+  // Of a word that Next() has just read, `KEY(VALUE)`: the TARGET of a `->TARGET` behind it. False
+  // as of Next().
+  bool ReadTarget(TextWord* word, Blame* blame);
   bool failed() const { return failed_; }
   std::string_view rest() const { return rest_; }
 

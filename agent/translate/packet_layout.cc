@@ -38,6 +38,8 @@ bool IsExtension(uint8_t header) {
          header == IPPROTO_FRAGMENT || header == IPPROTO_AH;
 }
 
+bool IsTag(uint16_t eth_type) { return eth_type == ETH_P_8021Q || eth_type == ETH_P_8021AD; }
+
 }  // namespace
 
 void PacketLayout::ReadNetwork(ByteView packet) {
@@ -101,8 +103,7 @@ PacketLayout LayoutOf(ByteView packet, bool ethernet, uint16_t eth_type) {
     for (int tags = 0; Has(packet, at, 2); ++tags, at += 4) {
       layout.eth_type = Word(packet, at);
       layout.network = at + 2;
-      const bool tag = layout.eth_type == ETH_P_8021Q || layout.eth_type == ETH_P_8021AD;
-      if (!tag || tags == kTagsSeen || !Has(packet, at, 6)) break;
+      if (!IsTag(layout.eth_type) || tags == kTagsSeen || !Has(packet, at, 6)) break;
       layout.eth_type = 0;
     }
     if (layout.eth_type < ETH_P_802_3_MIN && layout.network <= packet.size()) {
@@ -112,6 +113,14 @@ PacketLayout LayoutOf(ByteView packet, bool ethernet, uint16_t eth_type) {
   }
   layout.ReadNetwork(packet);
   return layout;
+}
+
+size_t CheckedLength(ByteView packet, const PacketLayout& layout, uint16_t mru) {
+  constexpr size_t kTypeAt = 2 * size_t{ETH_ALEN}, kTag = 4;
+  const bool tagged =
+      layout.ethernet && Has(packet, kTypeAt, kTag + 2) && IsTag(Word(packet, kTypeAt));
+  const size_t beside = tagged ? kTag : 0;
+  return (mru != 0 ? layout.network + mru : packet.size()) - beside;
 }
 
 }  // namespace sluice::translate

@@ -38,4 +38,11 @@ struct PacketLayout {
 // `eth_type` is that of a packet without Ethernet header.
 PacketLayout LayoutOf(base::ByteView packet, bool ethernet, uint16_t eth_type);
 
+// The length that the kernel's CHECK_PKT_LEN compares (net/openvswitch/actions.c): the packet from
+// its Ethernet header on, without a frame check sequence and without its outermost VLAN tag, which
+// the kernel keeps beside the bytes; of a packet that it made of fragments, that of the largest
+// fragment (`mru`, of layer 3; 0: none). It also counts a packet that is yet to be cut into
+// segments as long as one of these, but user space gets such a packet in segments.
+size_t CheckedLength(base::ByteView packet, const PacketLayout& layout, uint16_t mru);
+
 }  // namespace sluice::translate

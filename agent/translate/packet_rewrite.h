@@ -37,6 +37,7 @@ class PacketRewriter {
   [[nodiscard]] RewriteFault Apply(const attr::Attribute& action);
 
   base::ByteView bytes() const { return bytes_; }
+  const PacketLayout& layout() const { return layout_; }
 
  private:
   using ByteView = base::ByteView;

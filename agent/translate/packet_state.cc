@@ -94,6 +94,7 @@ void PacketState::Reset(const Fields& packet) {
   vlan_shift_ = 0;
   mpls_shift_ = 0;
   buried_vlans_.count = buried_labels_.count = 0;
+  came_tagged_ = (packet.vlans[0].tci.host() & kVlanPresent) != 0;
   rebuilds_headers_ = is_blind_ = ttl_counted_ = translated_ = false;
 }
 
@@ -201,6 +202,13 @@ void PacketState::SetTci(uint16_t tci, uint16_t bits) {
   tag.tci = Be16::FromHost(static_cast<uint16_t>((tag.tci.host() & ~bits) | (tci & bits)));
   known.tci = Be16::FromHost(known.tci.host() | bits);
   tags_.keep = std::min(tags_.keep, tags_.now - 1);
+}
+
+int PacketState::LengthChange() const {
+  constexpr int kTagSize = 4, kLabelSize = 4;
+  const bool tagged = (now_.vlans[0].tci.host() & kVlanPresent) != 0;
+  const int tags = tags_.now - (tagged ? 1 : 0) + (came_tagged_ ? 1 : 0);
+  return tags * kTagSize - mpls_shift_ * kLabelSize;
 }
 
 void PacketState::DecrementTtl() {

@@ -119,6 +119,9 @@ class PacketState {
   void SetBlind(bool is_blind) { is_blind_ = is_blind; }
 
   TagStack tags() const { return tags_; }
+  // By how many bytes the packet is longer than it came, as the kernel counts: see
+  // packet_layout.h. Reads nothing.
+  int LengthChange() const;
   // The datapath has the tags, and of the written bits all but `left`.
   void Committed(const Fields& left);
 
@@ -156,6 +159,7 @@ class PacketState {
   bool is_blind_ = false;
   bool ttl_counted_ = false;
   bool translated_ = false;
+  bool came_tagged_ = false;
 };
 
 }  // namespace sluice::translate

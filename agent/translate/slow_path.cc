@@ -41,7 +41,8 @@ bool AnyNeedsUs(ByteView actions);
 
 bool NeedsUs(const Attribute& action) {
   if (IsSet(action.type)) return !KernelSets(WhatIsSet(action.payload));
-  return action.type == OVS_ACTION_ATTR_CLONE && AnyNeedsUs(action.payload);
+  return action.type == OVS_ACTION_ATTR_CHECK_PKT_LEN ||
+         (action.type == OVS_ACTION_ATTR_CLONE && AnyNeedsUs(action.payload));
 }
 
 bool AnyNeedsUs(ByteView actions) {
@@ -67,6 +68,15 @@ bool LeavesPacket(const Attribute& action) {
   return IsOneOf(action.type, kTypes);
 }
 
+// Which of two lists of actions is for a packet of that length.
+ByteView BranchFor(size_t length, ByteView check) {
+  const ByteView limit = attr::Find(check, OVS_CHECK_PKT_LEN_ATTR_PKT_LEN);
+  const bool larger =
+      limit.size() >= sizeof(uint16_t) && length > base::Load<uint16_t>(limit.data());
+  return attr::Find(check, larger ? OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER
+                                  : OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL);
+}
+
 // One packet, or the copy of it that a clone() has to itself.
 struct Copy {
   PacketRewriter packet;
@@ -75,7 +85,7 @@ struct Copy {
 
 class Player {
  public:
-  explicit Player(SendPacket send) : send_(send) {}
+  Player(uint16_t mru, SendPacket send) : mru_(mru), send_(send) {}
 
   RewriteFault Play(ByteView actions, Copy* copy) {
     const size_t rest = EndOfOurs(actions);
@@ -105,6 +115,12 @@ class Player {
       Copy inner = *copy;
       return Play(action.payload, &inner);
     }
+    if (action.type == OVS_ACTION_ATTR_CHECK_PKT_LEN) {
+      Copy inner = *copy;
+      const PacketRewriter& packet = inner.packet;
+      const size_t length = CheckedLength(packet.bytes(), packet.layout(), mru_);
+      return Play(BranchFor(length, action.payload), &inner);
+    }
     if (IsSet(action.type) && IsOneOf(WhatIsSet(action.payload), kMetadata)) {
       copy->metadata.insert(copy->metadata.end(), whole.begin(), whole.end());
       return RewriteFault::kNone;
@@ -129,6 +145,7 @@ class Player {
     return RewriteFault::kNone;
   }
 
+  const uint16_t mru_;
   SendPacket send_;
   int sent_ = 0;
 };
@@ -137,9 +154,10 @@ class Player {
 
 bool KernelSets(uint16_t attribute) { return !IsOneOf(attribute, kOurs); }
 
-RewriteFault Replay(ByteView packet, const ovs::FlowKey& key, ByteView actions, SendPacket send) {
+RewriteFault Replay(ByteView packet, const ovs::FlowKey& key, uint16_t mru, ByteView actions,
+                    SendPacket send) {
   Copy copy{PacketRewriter(packet, key.Has(OVS_KEY_ATTR_ETHERNET), key.eth_type().host()), {}};
-  return Player(send).Play(actions, &copy);
+  return Player(mru, send).Play(actions, &copy);
 }
 
 }  // namespace sluice::translate

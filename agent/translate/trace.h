@@ -11,7 +11,8 @@
 
 namespace sluice::translate {
 
-// `names` may be null. Nothing is learned and nothing counted.
+// `names` may be null. Nothing is learned and nothing counted. With View::packet_length it says
+// which way the packet goes where lengths are compared.
 std::string Trace(const ovs::FlowKey& key, const View& view, const pipeline::PortNames* names);
 
 // What Trace() writes each step with, to `out`.

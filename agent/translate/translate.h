@@ -46,6 +46,7 @@ struct Abilities {
   uint32_t upcall_pid = 0;
   bool ct_zones = true;          // connections are kept apart by zone
   bool symmetric_hashes = true;  // OVS_HASH_ALG_SYM_L4
+  bool check_pkt_len = true;     // OVS_ACTION_ATTR_CHECK_PKT_LEN
 };
 
 // Why the decision is what it is: for counters and traces.
@@ -143,6 +144,8 @@ struct View {
   const pipeline::MeterIds* meters = nullptr;
   // Likewise of timeout policies.
   const pipeline::TimeoutPolicies* timeouts = nullptr;
+  // Of a packet that is traced, as the kernel counts it (packet_layout.h): for notes alone.
+  std::optional<size_t> packet_length{};
 };
 
 class Walk;

@@ -21,9 +21,10 @@ using pipeline::TableRule;
 namespace {
 
 // What leaves a packet as it is, for the actions that come behind it.
-constexpr uint16_t kHarmless[] = {OVS_ACTION_ATTR_OUTPUT, OVS_ACTION_ATTR_USERSPACE,
-                                  OVS_ACTION_ATTR_TRUNC,  OVS_ACTION_ATTR_CLONE,
-                                  OVS_ACTION_ATTR_SAMPLE, OVS_ACTION_ATTR_RECIRC};
+constexpr uint16_t kHarmless[] = {OVS_ACTION_ATTR_OUTPUT,       OVS_ACTION_ATTR_USERSPACE,
+                                  OVS_ACTION_ATTR_TRUNC,        OVS_ACTION_ATTR_CLONE,
+                                  OVS_ACTION_ATTR_SAMPLE,       OVS_ACTION_ATTR_RECIRC,
+                                  OVS_ACTION_ATTR_CHECK_PKT_LEN};
 
 bool ChangesPacket(base::ByteView actions) {
   for (const attr::Attribute& action : attr::AttributeWalk(actions))
@@ -64,12 +65,13 @@ void Walk::Run(const Fields& packet, const View& view, Translation* out) {
   search_.reset();
   search_port_.reset();
   hash_.reset();
+  check_.reset();
   now_.hash.reset();
   priority_is_frozen_ = false;
   resumed_ = nullptr;
   now_.tunnel.clear();
   going_ = Going::kOn;
-  depth_ = steps_ = nesting_ = 0;
+  depth_ = steps_ = nesting_ = forks_ = 0;
   mirrored_ = 0;
   priority_ = packet.skb_priority;
   // Which packets these are at all: from this port, and not sent through the datapath again.

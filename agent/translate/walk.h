@@ -4,7 +4,8 @@
 // action; walk_groups.cc how buckets are chosen; walk_normal.cc the learning switch;
 // walk_mirrors.cc the copies that mirrors take; walk_tunnels.cc which port a packet from a tunnel
 // came by, and how one goes into a tunnel; walk_conntrack.cc connection tracking; walk_freeze.cc
-// how a walk is broken off, and goes on when the packet comes back.
+// how a walk is broken off, and goes on when the packet comes back; walk_length.cc how it goes on
+// twice where the packet's length decides.
 #pragma once
 
 #include <optional>
@@ -38,6 +39,8 @@ class Walk {
   static constexpr int kNoTag = -1;
   // Recirculations of one packet behind each other.
   static constexpr int kMaxRecirculations = 16;
+  // Comparisons of lengths in one another, each of which doubles what is behind it.
+  static constexpr int kMaxForks = 4;
   // Of all that a frozen state keeps of lists of actions.
   static constexpr size_t kMaxRestWords = 8192;
 
@@ -147,6 +150,7 @@ class Walk {
   void DoWriteMetadata(const pipeline::Action& action);
   void DoGotoTable(const pipeline::Action& action);
   void DoMeter(const pipeline::Action& action);
+  void DoCheckPktLarger(const pipeline::Action& action);
   void PushTag(uint16_t tpid, uint16_t tci);
   void SetPriority(base::Be32 priority);
   void ShowActionSet();
@@ -158,6 +162,7 @@ class Walk {
   // walk_freeze.cc
   bool Resume(uint32_t recirc_id);
   void GoOn(const FrozenState& state);
+  void DoRest(const std::vector<Rest>& lists);
   // Does it, or breaks off in front of it when that asks for headers which nobody has seen.
   void Try(const pipeline::Action& action);
   // All that is not done yet is to be done when the packet comes back; `again`: the action under
@@ -177,6 +182,12 @@ class Walk {
   void FreezeIfBrokenOff();
   FrozenState Freeze();
   void Recirculate(FrozenState state);
+
+  // walk_length.cc
+  void Fork();
+  void TakeBranch(const pipeline::CheckPktLargerAction& check, bool larger,
+                  const std::vector<Rest>& rest);
+  void NoteLength(uint16_t limit);
 
   // walk_conntrack.cc
   std::optional<uint16_t> ZoneOf(const pipeline::ConntrackAction& ct);
@@ -246,7 +257,7 @@ class Walk {
   base::Be32 priority_;              // that the packet came with
   bool priority_is_frozen_ = false;  // or that it came with before it was recirculated
   Recirculations::Ref resumed_;      // null for a packet that has just come
-  int depth_ = 0, steps_ = 0, nesting_ = 0;
+  int depth_ = 0, steps_ = 0, nesting_ = 0, forks_ = 0;
   uint32_t mirrored_ = 0;    // a bit for each mirror that has its copy
   bool mirroring_ = false;   // such a copy is being sent: no mirror takes that
   base::ByteVector tunnel_;  // that is being encoded; its memory is used again
@@ -255,6 +266,7 @@ class Walk {
   std::optional<uint8_t> search_;        // or this table to be searched
   std::optional<uint32_t> search_port_;  // for a packet from there
   std::optional<DatapathHash> hash_;     // which the datapath has to work out before
+  std::optional<pipeline::CheckPktLargerAction> check_;  // or a length to be compared
   std::vector<Rest> rest_;
 };
 

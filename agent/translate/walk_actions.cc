@@ -28,7 +28,7 @@ const Walk::Handler Walk::kHandlers[pipeline::kActionKinds] = {
     &Walk::DoSample,       &Walk::DoConntrack,      &Walk::DoConntrackClear,
     &Walk::DoNote,         &Walk::DoExit,           &Walk::DoClearActions,
     &Walk::DoWriteActions, &Walk::DoWriteMetadata,  &Walk::DoGotoTable,
-    &Walk::DoMeter,
+    &Walk::DoMeter,        &Walk::DoCheckPktLarger,
 };
 
 namespace {

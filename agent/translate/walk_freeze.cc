@@ -3,8 +3,8 @@
 //
 // Whoever finds that it cannot go on calls BreakOff(). On the way out, each list of actions adds
 // what is left of it (KeepRest), up to where the packet's copy began, or the walk: there
-// FreezeIfBrokenOff() makes it a state and sends the packet on its way. Behind a copy the walk goes
-// on with the packet as it was before.
+// FreezeIfBrokenOff() makes it a state and sends the packet on its way, or goes on at once where
+// the length alone decides. Behind a copy the walk goes on with the packet as it was before.
 #include "agent/translate/walk.h"
 
 namespace sluice::translate {
@@ -48,7 +48,12 @@ bool Walk::Resume(uint32_t recirc_id) {
 void Walk::GoOn(const FrozenState& state) {
   if (!state.rest.empty()) out_->verdict = Verdict::kDropRules;
   if (state.table) SearchTable(*state.table, state.search_port);
-  for (const Rest& rest : state.rest) {
+  DoRest(state.rest);
+}
+
+// What is left of lists of actions, the innermost first.
+void Walk::DoRest(const std::vector<Rest>& lists) {
+  for (const Rest& rest : lists) {
     if (going_ == Going::kBreakOff) {
       rest_.push_back(rest);  // once more
       continue;
@@ -95,6 +100,7 @@ void Walk::BreakOff(bool again) {
 
 void Walk::BreakOffForHeaders(bool again) {
   now_.state.SetBlind(false);
+  check_.reset();
   Note("that asks for what the label hid: the datapath has to look at the packet again");
   BreakOff(again);
 }
@@ -109,6 +115,7 @@ void Walk::FreezeIfBrokenOff() {
     return Fail(Verdict::kDropTooLong);
   }
   if (!CommitNow()) return;
+  if (check_) return Fork();
   if (hash_) {
     out_->actions.Append(
         OVS_ACTION_ATTR_HASH,

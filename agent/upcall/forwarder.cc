@@ -217,11 +217,12 @@ void Forwarder::TakeSlowPath(const ovs::Upcall& upcall, const ovs::FlowKey& key,
     CounterOf(translation_.verdict).Add();
     return CountSlow().dropped.Add();
   }
-  const RewriteFault fault = translate::Replay(upcall.packet, key, translation_.actions.bytes(),
-                                               [&](base::ByteView packet, base::ByteView actions) {
-                                                 CountSlow().executes.Add();
-                                                 Execute(upcall, packet, actions);
-                                               });
+  const RewriteFault fault =
+      translate::Replay(upcall.packet, key, upcall.mru.value_or(0), translation_.actions.bytes(),
+                        [&](base::ByteView packet, base::ByteView actions) {
+                          CountSlow().executes.Add();
+                          Execute(upcall, packet, actions);
+                        });
   switch (fault) {
     case RewriteFault::kNone:
       return;

@@ -23,10 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     key.layers[0].eth_type = sluice::base::Be16::FromHost((data[1] & 2) != 0 ? 0x86dd : 0x0800);
   }
   size_t times = 0;
-  (void)sluice::translate::Replay(packet, key, actions, [&](ByteView now, ByteView then) {
-    ++times;
-    if (then.empty() || now.size() > packet.size() + 8 * actions.size()) std::abort();
-  });
+  (void)sluice::translate::Replay(
+      packet, key, static_cast<uint16_t>(packet.size()) & 1U ? uint16_t{576} : uint16_t{0}, actions,
+      [&](ByteView now, ByteView then) {
+        ++times;
+        if (then.empty() || now.size() > packet.size() + 8 * actions.size()) std::abort();
+      });
   if (times > sluice::translate::kMaxExecutes) std::abort();
   return 0;
 }

@@ -34,6 +34,7 @@ struct Emission {
   base::ByteVector userdata{};
   uint32_t max_length = 0;         // trunc; 0: whole
   std::vector<uint32_t> meters{};  // that it came through
+  int length = 0;                  // as CHECK_PKT_LEN would find it
 
   friend bool operator==(const Emission&, const Emission&) = default;
 };
@@ -78,7 +79,9 @@ class DatapathModel {
   std::vector<Emission> emissions;
   std::string unknown;  // what it could not do
 
-  void Run(base::ByteView actions, Fields packet) {
+  // `length` without the outermost tag, as the kernel counts.
+  void Run(base::ByteView actions, Fields packet, int length = 0) {
+    length_ = length;
     meters_.clear();
     hidden_by_.reset();
     came_ = packet;
@@ -86,12 +89,12 @@ class DatapathModel {
   }
   // Of a packet with more tags and labels than Fields shows: those behind, from the outside in.
   void Run(base::ByteView actions, const Fields& packet, std::vector<Fields::Vlan> tags,
-           std::vector<base::Be32> labels) {
+           std::vector<base::Be32> labels, int length = 0) {
     std::reverse(tags.begin(), tags.end());
     std::reverse(labels.begin(), labels.end());
     buried_ = std::move(tags);
     buried_labels_ = std::move(labels);
-    Run(actions, packet);
+    Run(actions, packet, length);
   }
 
  private:
@@ -117,6 +120,7 @@ class DatapathModel {
         {OVS_ACTION_ATTR_POP_MPLS, &DatapathModel::PopMpls},
         {OVS_ACTION_ATTR_DEC_TTL, &DatapathModel::DecrementTtl},
         {OVS_ACTION_ATTR_CLONE, &DatapathModel::Clone},
+        {OVS_ACTION_ATTR_CHECK_PKT_LEN, &DatapathModel::CheckLength},
         {OVS_ACTION_ATTR_SAMPLE, &DatapathModel::Nothing},
         {OVS_ACTION_ATTR_CT, &DatapathModel::Track},
         {OVS_ACTION_ATTR_CT_CLEAR, &DatapathModel::Forget},
@@ -144,6 +148,7 @@ class DatapathModel {
   bool Emit(Emission emission) {
     emission.max_length = std::exchange(trunc_, 0);
     emission.meters = meters_;
+    emission.length = length_;
     if (hidden_by_) FillBehindLabel(*hidden_by_, &emission.packet);
     emissions.push_back(std::move(emission));
     return true;
@@ -181,6 +186,7 @@ class DatapathModel {
 
   bool PushVlan(ByteView payload, Fields* packet) {
     const auto push = Payload<ovs_action_push_vlan>(payload);
+    if (HasTag(*packet)) length_ += 4;  // the one before is in the bytes now
     buried_.push_back(packet->vlans[1]);
     packet->vlans[1] = packet->vlans[0];
     packet->vlans[0] = {base::Be16::FromWire(push.vlan_tpid), base::Be16::FromWire(push.vlan_tci)};
@@ -193,11 +199,13 @@ class DatapathModel {
       packet->vlans[1] = buried_.back();
       buried_.pop_back();
     }
+    if (HasTag(*packet)) length_ -= 4;
     return true;
   }
 
   bool PushMpls(ByteView payload, Fields* packet) {
     const auto push = Payload<ovs_action_push_mpls>(payload);
+    length_ += 4;
     buried_labels_.push_back(packet->mpls[2]);
     packet->mpls = {base::Be32::FromWire(push.mpls_lse), packet->mpls[0], packet->mpls[1]};
     packet->eth_type = base::Be16::FromWire(push.mpls_ethertype);
@@ -208,6 +216,7 @@ class DatapathModel {
   }
   bool PopMpls(ByteView payload, Fields* packet) {
     const uint32_t label = packet->mpls[0].host();
+    length_ -= 4;
     packet->mpls = {packet->mpls[1], packet->mpls[2], {}};
     if (!buried_labels_.empty()) {
       packet->mpls[2] = buried_labels_.back();
@@ -260,12 +269,25 @@ class DatapathModel {
     const std::vector<base::Be32> buried_labels = buried_labels_;
     const std::vector<uint32_t> meters = meters_;
     const std::optional<uint32_t> hidden_by = hidden_by_;
+    const int length = length_;
     (void)Walk(payload, &copy);
+    length_ = length;
     hidden_by_ = hidden_by;
     meters_ = meters;
     buried_ = buried;
     buried_labels_ = buried_labels;
     return true;
+  }
+
+  bool CheckLength(ByteView payload, Fields* packet) {
+    const int limit = Payload<uint16_t>(attr::Find(payload, OVS_CHECK_PKT_LEN_ATTR_PKT_LEN));
+    return Clone(
+        attr::Find(payload, length_ > limit ? OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER
+                                            : OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL),
+        packet);
+  }
+  static bool HasTag(const Fields& packet) {
+    return (packet.vlans[0].tci.host() & pipeline::kVlanPresent) != 0;
   }
 
   // `size` bytes of an attribute's payload at `from` set those of Fields at `to`.
@@ -395,6 +417,7 @@ class DatapathModel {
   std::optional<uint32_t> hidden_by_;  // the label that was popped last, of what nobody looked at
   std::vector<uint32_t> meters_;       // that the packet came through so far
   uint32_t trunc_ = 0;
+  int length_ = 0;
   Fields came_;  // the packet at first
 };
 

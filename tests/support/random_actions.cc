@@ -145,6 +145,7 @@ std::string RandomActions::One(const Context& context) {
       {kNote, 1, kListOnly},
       {kExit, 1, kListOnly},
       {kMeter, 3, kListOnly},
+      {kCheckPktLarger, 4, kListOnly},
   };
   unsigned total = 0;
   for (const Kind& kind : kKinds)
@@ -208,6 +209,8 @@ std::string RandomActions::OfKind(ActionKind kind, const Context& context) {
       return "note:01.02";
     case kMeter:  // of which 3 is not there
       return absl::StrCat("meter:", Percent(5) ? 3 : 1 + Below(2));
+    case kCheckPktLarger:
+      return CheckPktLarger(context);
     case kClone: {
       Context inside = context;
       ++inside.depth;
@@ -313,6 +316,15 @@ std::string RandomActions::Conntrack(const Context& context) {
   }
   if (text.back() == ',') text.pop_back();
   return text + ")";
+}
+
+// Mostly into registers, which rules match.
+std::string RandomActions::CheckPktLarger(const Context& context) {
+  const FieldRow* row =
+      Percent(80) ? pipeline::FindField(absl::StrCat("reg", Below(4))) : Destination(context);
+  if (row == nullptr) return "";
+  return absl::StrCat("check_pkt_larger(", kLengths[Below(std::size(kLengths))], ")->",
+                      Part(*row, 1));
 }
 
 std::string RandomActions::Group(const Context& context) {

@@ -46,6 +46,7 @@ class RandomActions {
   std::string PushOrPop(bool push, const Context& context);
   std::string Resubmit(const Context& context);
   std::string Conntrack(const Context& context);
+  std::string CheckPktLarger(const Context& context);
   std::string Group(const Context& context);
   std::string Sample();
 

@@ -24,6 +24,12 @@ struct RandomPacketOptions {
 };
 
 // A field of an option, and two of the parts of another.
+// That rules compare, all longer than headers alone; and the length of a packet, near one of them.
+inline constexpr int kLengths[] = {200, 204, 300};
+inline int RandomLength(Random* random) {
+  return kLengths[random->Below(std::size(kLengths))] + static_cast<int>(random->Below(19)) - 9;
+}
+
 inline constexpr pipeline::TunnelOptions kTunnelOptions = {
     {{{.option_class = 0x102, .type = 0x80, .length = 4, .bytes = 4}},
      {{.option_class = 0x102, .type = 0x81, .length = 16, .bytes = 8}},

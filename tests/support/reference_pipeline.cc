@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "agent/pipeline/field_table.h"
@@ -104,6 +105,7 @@ struct Packet {
   Fields rest;  // without tags and labels
   std::vector<Fields::Vlan> tags;
   std::vector<uint32_t> labels;
+  int bare_length = 0;  // without tags and labels
   // From this byte of Fields on nobody knows what the packet has.
   size_t known_until = kEverythingKnown;
 
@@ -117,6 +119,12 @@ struct Packet {
     }
     rest.vlans = {};
     rest.mpls = {};
+  }
+
+  // All but the outermost tag.
+  int Length() const {
+    const auto inner_tags = static_cast<int>(tags.empty() ? 0 : tags.size() - 1);
+    return bare_length + 4 * (inner_tags + static_cast<int>(labels.size()));
   }
 
   Fields View() const {
@@ -237,13 +245,14 @@ struct State {
 
 class Walk {
  public:
-  Walk(const ReferencePipeline::Parts& parts, const Fields& packet)
+  Walk(const ReferencePipeline::Parts& parts, const Fields& packet, int length)
       : parts_(parts), state_{Packet(packet), {}, {}}, came_with_priority_(packet.skb_priority) {
     Fields& rest = state_.packet.rest;
     rest.regs = {};
     rest.metadata = {};
     rest.conj_id = {};
     rest.actset_output = NumberOf(pipeline::kPortNone);
+    state_.packet.bare_length = length - state_.packet.Length();
   }
 
   // The second half of a packet on its way: all as in `first`, but for `state`.
@@ -398,6 +407,8 @@ class Walk {
         return Move(action.Get<pipeline::MoveAction>());
       case ActionKind::kPush:
         return Push(action.Get<pipeline::PushAction>().source);
+      case ActionKind::kCheckPktLarger:
+        return Compare(action.Get<pipeline::CheckPktLargerAction>());
       case ActionKind::kPop:
         return Pop(action.Get<pipeline::PopAction>().destination);
       case ActionKind::kWriteMetadata:
@@ -421,8 +432,11 @@ class Walk {
   void OnCopy(Body body) {
     if (!Enter()) return;
     const State before = state_;
+    const std::optional<Taken> outer = std::exchange(before_length_, std::nullopt);
     body();
     state_ = before;
+    if (before_length_) std::tie(taken_, places_) = *before_length_;
+    before_length_ = outer;
     --depth_;
   }
 
@@ -988,6 +1002,13 @@ class Walk {
     WriteBits(destination, bits);
   }
 
+  void Compare(const pipeline::CheckPktLargerAction& check) {
+    const FieldRow& row = check.destination.row();
+    if (!Meets(pipeline::SetNeeds(row), row)) return;
+    if (!before_length_) before_length_ = {taken_, places_};
+    WriteBits(check.destination, {state_.packet.Length() > check.length});
+  }
+
   void WriteBits(const Subfield& destination, const Bits& bits) {
     Change change;
     for (unsigned i = 0; i < destination.bits; ++i)
@@ -1086,12 +1107,17 @@ class Walk {
     if (!known && parts_.labels_as_manual) return GiveUp("a pop of a label that nobody has seen");
     const uint32_t label = known ? packet.labels[0] : 0;
     const bool last = known && (label & kBottom) != 0;
-    if (known) packet.labels.erase(packet.labels.begin());
+    if (known) {
+      packet.labels.erase(packet.labels.begin());
+    } else {
+      packet.bare_length -= 4;
+    }
     if (last || !parts_.labels_as_manual) packet.SetEthType(eth_type);
     if (!IsMplsType(packet.eth_type())) {
       packet.known_until = kLayer3At;
       if (!known || !parts_.behind_label) return;
       packet.known_until = kEverythingKnown;
+      packet.bare_length += 4 * static_cast<int>(packet.labels.size());
       packet.labels.clear();
       parts_.behind_label(label, &packet.rest);
     } else if (packet.labels.empty()) {
@@ -1153,10 +1179,13 @@ class Walk {
   State state_;
   const Be32 came_with_priority_;
   ReferenceResult result_;
-  bool copying_ = false;         // for a mirror
+  bool copying_ = false;  // for a mirror
+  using Places = std::set<std::pair<std::string, std::optional<uint16_t>>>;
   std::set<std::string> taken_;  // mirrors that have their copy
-  std::set<std::pair<std::string, std::optional<uint16_t>>> places_;  // where copies went
-  std::vector<Delivery> forked_;                                      // of second halves
+  Places places_;                // where copies went
+  using Taken = std::pair<std::set<std::string>, Places>;
+  std::optional<Taken> before_length_;  // was compared, in this copy
+  std::vector<Delivery> forked_;        // of second halves
   int recirculations_ = 0;
   size_t steps_ = 0, depth_ = 0;
   bool stopped_ = false;  // gave up, or over a limit
@@ -1169,8 +1198,8 @@ ReferencePipeline::ReferencePipeline(Parts parts) : parts_(std::move(parts)) {
                    [](const Rule& a, const Rule& b) { return a.priority > b.priority; });
 }
 
-ReferenceResult ReferencePipeline::Run(const Fields& packet) const {
-  return Walk(parts_, packet).Run();
+ReferenceResult ReferencePipeline::Run(const Fields& packet, int length) const {
+  return Walk(parts_, packet, length).Run();
 }
 
 std::string ToString(const Delivery& delivery) {

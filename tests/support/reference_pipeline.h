@@ -35,6 +35,9 @@
 //   takes. A packet whose VLAN the port does not carry is of no VLAN, and is sent as it is.
 // - What comes behind a meter, in the same copy, came through it. A meter that the kernel does not
 //   have drops the whole packet, as an exceeded limit does.
+// - Behind check_pkt_larger in a copy, which mirrors take something says nothing of what comes
+// behind
+//   the copy.
 // - A limit that is exceeded leaves nothing: no deliveries and nothing learned.
 // - resubmit without a table looks up in the table of the rule; in a bucket that is the rule with
 //   the group, in the action set it is table 0.
@@ -137,7 +140,8 @@ class ReferencePipeline {
 
   // `packet` is canonical: what it does not have is zero. Registers, metadata and conj_id begin as
   // zero and actset_output as UNSET, whatever `packet` has there.
-  ReferenceResult Run(const Fields& packet) const;
+  // `length` is what check_pkt_larger compares: without the outermost tag.
+  ReferenceResult Run(const Fields& packet, int length = 0) const;
 
  private:
   Parts parts_;  // rules: the highest priority first

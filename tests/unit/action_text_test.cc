@@ -116,6 +116,10 @@ TEST_CASE("action text: every action, and how it is written") {
        "output:1,clear_actions,write_actions(group:3,output:2),write_metadata:0x5/0xff,"
        "goto_table:5"},
       {"write_metadata:7", "write_metadata:0x7"},
+      {"check_pkt_larger(1500)->NXM_NX_REG0[0],check_pkt_larger:0x100->reg3[31],output:1",
+       "check_pkt_larger(1500)->reg0[0],check_pkt_larger(256)->reg3[31],output:1"},
+      {"clone(check_pkt_larger( 65535 )->metadata[63],output:1)",
+       "clone(check_pkt_larger(65535)->metadata[63],output:1)"},
       {"write_actions(drop)", "write_actions(drop)"},
   };
   for (const Case& c : cases) {
@@ -202,6 +206,14 @@ TEST_CASE("action text: what is wrong, and where") {
       {"ct(commit,exec(set_field:1->reg0))", "exec() changes ct_mark and ct_label alone", 28},
       {"set_field:1->ct_mark", "ct_mark cannot be changed but by ct(commit,exec(..))", 13},
       {"write_actions(ct_clear)", "ct_clear cannot be in the action set", 14},
+      {"check_pkt_larger(1500)", "expected check_pkt_larger:BYTES->FIELD[BIT]", 0},
+      {"check_pkt_larger(65536)->reg0[0]", "check_pkt_larger must be a number of 0 to 65535", 17},
+      {"check_pkt_larger(1500)->reg0[0..1]", "check_pkt_larger tells one bit, and that are 2", 24},
+      {"check_pkt_larger(1500)->eth_type[0]", "dl_type cannot be changed", 24},
+      {"check_pkt_larger(1500)->regx[0]", "unknown field regx", 24},
+      {"write_actions(check_pkt_larger(1)->reg0[0])", "check_pkt_larger cannot be in the action",
+       14},
+      {"clone(1)->reg0[0]", "clone has no destination", 10},
       {"enqueue:3", "expected enqueue:PORT:QUEUE", 8},
       {"clone(clone(clone(clone(clone(clone(clone(clone(clone(1)))))))))",
        "more than 8 actions in one another", 48},

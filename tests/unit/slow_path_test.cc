@@ -37,6 +37,7 @@ ByteVector Actions(std::string_view text) {
 struct Packet {
   ovs::FlowKey key;
   ByteVector bytes;
+  uint16_t mru = 0;
 };
 Packet Make(std::string_view text) {
   const auto parsed = attr::ParseSet(ovs::kKeyTable, text, {});
@@ -56,7 +57,7 @@ struct Sent {
   ByteVector packet, actions;
 };
 RewriteFault Play(const Packet& packet, ByteView actions, std::vector<Sent>* sent) {
-  return Replay(packet.bytes, packet.key, actions, [&](ByteView now, ByteView rest) {
+  return Replay(packet.bytes, packet.key, packet.mru, actions, [&](ByteView now, ByteView rest) {
     sent->push_back({{now.begin(), now.end()}, {rest.begin(), rest.end()}});
   });
 }
@@ -248,6 +249,62 @@ TEST_CASE("packet rewrite: IPv4 options, SNAP, and later fragments") {
   // Without Ethernet header: what the port says it is.
   const ByteView bare = ByteView(packet.bytes).subspan(14);
   CHECK(LayoutOf(bare, false, 0x0800).transport == 20);
+}
+
+TEST_CASE("packet layout: a length as the kernel counts it") {
+  const auto length = [](std::string_view hex, uint16_t mru, bool ethernet = true) {
+    ByteVector packet = Hex(std::string(hex));
+    packet.resize(packet.size() + 20);
+    return CheckedLength(packet, LayoutOf(packet, ethernet, ethernet ? 0 : 0x0800), mru);
+  };
+#define MACS "0a0000000002 0a0000000001 "
+  CHECK(length(MACS "0800", 0) == 34);
+  CHECK(length(MACS "8100 000a 0800", 0) == 34);
+  CHECK(length(MACS "88a8 000a 0800", 0) == 34);
+  CHECK(length(MACS "88a8 000a 8100 0014 0800", 0) == 38);
+  CHECK(length(MACS "8847 00010140", 0) == 38);
+  CHECK(length("", 0, false) == 20);
+  // Put together of fragments.
+  CHECK(length(MACS "0800", 1500) == 1514);
+  CHECK(length(MACS "8100 000a 0800", 1500) == 1514);
+  CHECK(length(MACS "88a8 000a 8100 0014 0800", 1500) == 1518);
+  CHECK(length("", 1500, false) == 1500);
+  // Of a tag there is no more than its type.
+  CHECK(CheckedLength(Hex(MACS "8100"), LayoutOf(Hex(MACS "8100"), true, 0), 0) == 14);
+  CHECK(CheckedLength({}, LayoutOf({}, true, 0), 0) == 0);
+#undef MACS
+}
+
+TEST_CASE("slow path: lengths are compared by the agent, of the packet as it is by then") {
+  Packet packet = Make(kArp);
+  const std::string size = std::to_string(packet.bytes.size());
+  const auto sends = [&packet](const std::string& text) {
+    std::vector<Sent> sent;
+    REQUIRE(Play(packet, Actions(text), &sent) == RewriteFault::kNone);
+    std::string all;
+    for (const Sent& one : sent) {
+      attr::AppendList(ovs::kActionTable, one.actions, {}, &all);
+      all.push_back(';');
+    }
+    return all;
+  };
+  const std::string check = "check_pkt_len(size=" + size + ",gt(1),le(2))";
+  CHECK(sends(check) == "2;");
+  CHECK(sends(check + ",3") == "2;3;");
+  CHECK(sends("push_vlan(vid=5,pcp=0)," + check + ",3") == "2;3;");
+  CHECK(sends("push_vlan(vid=5,pcp=0),push_vlan(vid=6,pcp=0)," + check + ",3") == "1;3;");
+  CHECK(sends("clone(push_mpls(label=5,tc=0,ttl=1,bos=1,eth_type=0x8847)," + check + ")," +
+              check) == "1;2;");
+  // What a branch changes is its own.
+  CHECK(sends("check_pkt_len(size=" + size +
+              ",gt(1),le(set(arp(sip=10.0.0.9,tip=10.0.0.2,op=1,sha="
+              "0a:00:00:00:00:01,tha=00:00:00:00:00:00)),2)),3") == "2;3;");
+  packet.mru = 576;
+  CHECK(sends(check) == "1;");
+  packet.bytes.resize(packet.bytes.size() + 1);
+  packet.mru = 0;
+  CHECK(sends(check) == "1;");
+  CHECK(sends("check_pkt_len(size=" + size + ",gt(drop),le(2)),3") == "3;");
 }
 
 }  // namespace

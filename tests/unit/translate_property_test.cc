@@ -75,7 +75,11 @@ class Lab {
     return translation;
   }
 
-  bool never_pops() const { return (made.options.exclude & Kinds({ActionKind::kPopMpls})) != 0; }
+  // Behind what breaks a walk off, limits of depth begin anew.
+  bool never_breaks_off() const {
+    const uint64_t kinds = Kinds({ActionKind::kPopMpls, ActionKind::kCheckPktLarger});
+    return (made.options.exclude & kinds) == kinds;
+  }
 
   RandomPipeline made;
   Abilities abilities;
@@ -179,6 +183,18 @@ bool Pops(base::ByteView actions) {
   for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
     if (action.type == OVS_ACTION_ATTR_POP_MPLS) return true;
     if (action.type == OVS_ACTION_ATTR_CLONE && Pops(action.payload)) return true;
+    if (action.type != OVS_ACTION_ATTR_CHECK_PKT_LEN) continue;
+    for (const attr::Attribute& branch : attr::AttributeWalk(action.payload))
+      if (branch.type != OVS_CHECK_PKT_LEN_ATTR_PKT_LEN && Pops(branch.payload)) return true;
+  }
+  return false;
+}
+
+// Lengths, in whatever copy.
+bool Compares(base::ByteView actions) {
+  for (const attr::Attribute& action : attr::AttributeWalk(actions)) {
+    if (action.type == OVS_ACTION_ATTR_CHECK_PKT_LEN) return true;
+    if (action.type == OVS_ACTION_ATTR_CLONE && Compares(action.payload)) return true;
   }
   return false;
 }
@@ -193,7 +209,7 @@ class Journey {
   bool too_short = false;  // for the agent to change
   int halves = 0, slow = 0, siblings = 0;
 
-  void Go(const Translation& translation, const Fields& packet) {
+  void Go(const Translation& translation, const Fields& packet, int length) {
     DatapathModel model;
     if (translation.verdict == Verdict::kSlowPath) {
       ++slow;
@@ -208,9 +224,9 @@ class Journey {
         too_short = true;
         return;
       }
-      PlaySlowly(own, packet, &model);
+      PlaySlowly(own, packet, length, &model);
     } else {
-      model.Run(translation.actions.bytes(), packet);
+      model.Run(translation.actions.bytes(), packet, length);
     }
     CHECK(model.unknown.empty());
     for (Emission& emission : model.emissions) {
@@ -241,24 +257,37 @@ class Journey {
       return;
     }
     const std::vector<uint32_t> before = std::exchange(meters_, emission.meters);
-    Go(translation, packet);
+    Go(translation, packet, emission.length);
     meters_ = before;
   }
 
   // The packet in bytes, on its way through agent and kernel.
-  void PlaySlowly(const Translation& own, const Fields& packet, DatapathModel* model) {
+  void PlaySlowly(const Translation& own, const Fields& packet, int length, DatapathModel* model) {
     const ovs::FlowKey key =
         KeyOfFields(packet, {}, lab_.made.parts.ports.options().tunnel_options);
     ovs::FlowKey mask;
     std::memset(static_cast<void*>(&mask), 0xff, sizeof(mask));
-    const auto bytes = dpctl::ComposePacket(key, mask, {});
+    const bool tagged = (packet.vlans[0].tci.host() & pipeline::kVlanPresent) != 0;
+    auto bytes = dpctl::ComposePacket(key, mask, {});
     REQUIRE_OK(bytes);
+    // No packet has this, but in bytes: the protocol of a fragment is never that of fragments.
+    too_short |= packet.eth_type.host() == 0x86dd && packet.nw_proto == 44;
+    // As Ethernet pads what is short: more is behind the packet, and not of it.
+    const size_t wanted = static_cast<size_t>(length) + (tagged ? 4 : 0);
+    REQUIRE(bytes->size() <= wanted);
+    const size_t padding = wanted - bytes->size();
+    bytes->resize(wanted);
     const RewriteFault fault =
-        Replay(*bytes, key, own.actions.bytes(), [&](base::ByteView now, base::ByteView actions) {
-          const testing::ReadPacket read = testing::ReadBytes(now, packet);
-          CHECK(read.fault.empty());
-          model->Run(actions, read.fields, read.deeper_tags, read.deeper_labels);
-        });
+        Replay(*bytes, key, /*mru=*/0, own.actions.bytes(),
+               [&](base::ByteView now, base::ByteView actions) {
+                 const testing::ReadPacket read =
+                     testing::ReadBytes(now.first(now.size() - padding), packet);
+                 CHECK(read.fault.empty());
+                 const size_t left =
+                     CheckedLength(now, LayoutOf(now, key.Has(OVS_KEY_ATTR_ETHERNET), 0), 0);
+                 model->Run(actions, read.fields, read.deeper_tags, read.deeper_labels,
+                            static_cast<int>(left));
+               });
     too_short |= fault == RewriteFault::kTooShort;
     if (!too_short) CHECK(fault == RewriteFault::kNone);
   }
@@ -270,17 +299,21 @@ class Journey {
 
 // Compares one packet's fate with the reference's, and counts.
 struct Comparison {
-  int compared = 0, given_up = 0, slow = 0, too_short = 0, halves = 0, siblings = 0;
+  int compared = 0, given_up = 0, forked = 0, slow = 0, too_short = 0, halves = 0, siblings = 0;
 
-  void Compare(Lab* lab, ReferenceResult want, const Translation& translation, const Fields& packet,
-               Random* random) {
+  // Of a packet of any length.
+  void Compare(Lab* lab, const ReferencePipeline& reference, const Translation& translation,
+               const Fields& packet, Random* random) {
+    const int length = testing::RandomLength(random);
+    CAPTURE(length);
+    ReferenceResult want = reference.Run(packet, length);
     if (!lab->packet_ins)
       std::erase_if(want.deliveries,
                     [](const Delivery& sent) { return sent.kind == Delivery::Kind::kUserspace; });
     const bool slow_path = translation.verdict == Verdict::kSlowPath;
     const Translation own = slow_path ? lab->Translate(packet, true) : translation;
     // Each half of a packet has limits of its own.
-    if (want.over_limit && (lab->never_pops() || own.recirculations.empty())) {
+    if (want.over_limit && (lab->never_breaks_off() || own.recirculations.empty())) {
       // Or what ended it before the limit was reached.
       CHECK(IsCounted(own.verdict));
       CHECK(own.actions.empty());
@@ -288,13 +321,16 @@ struct Comparison {
     if (want.gave_up) ++given_up;
     if (want.over_limit || want.gave_up || IsCounted(own.verdict)) return;
     Journey journey(lab, random);
-    journey.Go(translation, packet);
+    journey.Go(translation, packet, length);
     halves += journey.halves;
     siblings += journey.siblings;
     if (want.half_dropped) CHECK(journey.counted);
     if (journey.too_short) ++too_short;
     if (journey.counted || journey.too_short) return;
+    // In which order mirrors come by the halves of a packet is not told.
+    if (journey.halves > 0 && !lab->made.parts.ports.options().mirrors.empty()) return;
     ++compared;
+    if (Compares(own.actions.bytes())) ++forked;
     slow += journey.slow;
     CAPTURE(ActionsText(translation));
     CHECK(Text(want.deliveries) == Text(journey.sent));
@@ -326,6 +362,42 @@ void TrackAll(RandomPipeline* made, Random* random) {
         "priority=60000," + std::string(match) + ",actions=" + pick(kBefore) +
             "ct(table=" + std::to_string(1 + random->Below(4)) + pick(kMore) + ")" + pick(kBehind),
         nullptr);
+    REQUIRE_OK(rule);
+    made->parts.rules.push_back(*rule);
+  }
+}
+
+// What is behind comparisons of lengths: several in one another, in copies, lists and sets, with
+// all kinds of things that depend on them.
+void MeasureAll(RandomPipeline* made, Random* random) {
+  static const std::vector<const char*> kLists = {
+      "CHECK->reg0[0],resubmit(,1),output:reg0[0..2]",
+      "resubmit(,1),CHECK->reg1[2],clone(CHECK->reg1[0],output:reg1[0..2],resubmit(,2)),resubmit(,"
+      "3)",
+      "push_vlan:0x8100,CHECK->reg0[1],output:reg0[0..2],strip_vlan,CHECK->reg0[0],resubmit(,1)",
+      "CHECK->vlan_tci[12],normal,dec_ttl,CHECK->metadata[1],resubmit(,2),in_port",
+      "push:nw_tos,CHECK->reg0[0],CHECK->reg0[1],CHECK->reg0[2],output:reg0[0..2],pop:reg3,"
+      "resubmit(,1)",
+      "group:1,CHECK->reg1[1],set_queue:1,resubmit(,2),pop_queue,output:reg1[0..2]",
+      "CHECK->nw_tos[4],2,CHECK->nw_ttl[0],3,dec_ttl,resubmit(,1)",
+      "CHECK->reg2[0],CHECK->reg2[1],CHECK->reg2[2],CHECK->reg2[3],CHECK->reg2[4],CHECK->reg2[5],"
+      "output:reg2[0..2],output:reg2[3..5],mod_dl_src:00:00:00:00:00:03,resubmit(,1)",
+      "clone(push_mpls:0x8847,CHECK->reg0[0],output:reg0[0..2],exit,1),CHECK->reg0[0],output:reg0["
+      "0..2]"};
+  static const std::vector<const char*> kBehind = {
+      "", ",exit,1", ",write_actions(dec_ttl,output:reg0[0..2]),goto_table:1",
+      ",write_actions(mod_nw_tos:32,output:3)", ",goto_table:2"};
+  for (const char* match : {"ip", "ipv6"}) {
+    std::string actions = kLists[random->Below(kLists.size())];
+    for (size_t at = actions.find("CHECK"); at != std::string::npos; at = actions.find("CHECK"))
+      actions.replace(
+          at, 5,
+          "check_pkt_larger(" +
+              std::to_string(testing::kLengths[random->Below(std::size(testing::kLengths))]) + ")");
+    const auto rule =
+        pipeline::ParseRule("priority=60000," + std::string(match) + ",actions=" + actions +
+                                kBehind[random->Below(kBehind.size())],
+                            nullptr);
     REQUIRE_OK(rule);
     made->parts.rules.push_back(*rule);
   }
@@ -389,6 +461,7 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     // Where ports have settings and mirrors, nothing is recirculated: in which order mirrors come
     // by the halves of a packet is not told.
     const bool tracks = seed % 3 == 0, pops = seed % 4 == 0;
+    const bool measures = !tracks && seed % 5 < 2;
     uint64_t exclude = pops ? 0 : Kinds({ActionKind::kPopMpls});
     if (!tracks) exclude |= Kinds({ActionKind::kConntrack, ActionKind::kConntrackClear});
     RandomPipeline made(seed, {.rules_per_table = seed % 7 == 0 ? 3U : 14U,
@@ -400,7 +473,9 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
     Random random(seed);
     if (tracks) TrackAll(&made, &random);
     if (pops) PopAll(&made, &random);
+    if (measures) MeasureAll(&made, &random);
     Lab lab(std::move(made));
+    lab.abilities.check_pkt_len = seed % 11 != 0;
     lab.abilities.dec_ttl = seed % 4 != 0;
     lab.packet_ins = seed % 5 != 0;
     lab.made.parts.behind_label = testing::FillBehindLabel;
@@ -414,14 +489,14 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
       const Translation translation = lab.Translate(packet);
       ++verdicts[ToString(translation.verdict)];
       const int before = comparison.compared;
-      comparison.Compare(&lab, reference.Run(packet), translation, packet, &random);
+      comparison.Compare(&lab, reference, translation, packet, &random);
       if (comparison.compared == before) continue;
       for (int s = 0; s < 4; ++s) {
         const Fields other = lab.made.Sibling(packet, translation.read, &random);
         if (!pipeline::MatchesUnder(packet, other, translation.read)) continue;
         ++siblings;
         CheckSame(lab.Translate(other), translation);
-        comparison.Compare(&lab, reference.Run(other), translation, other, &random);
+        comparison.Compare(&lab, reference, translation, other, &random);
       }
     }
   }
@@ -434,8 +509,10 @@ TEST_CASE("translation: what leaves is what the rules say, for all packets of a 
   }
   CHECK(comparison.given_up * 20 < comparison.compared);
   CHECK(comparison.compared > 20000);
-  INFO("halves " << comparison.halves << ", their siblings " << comparison.siblings);
+  INFO("forked " << comparison.forked << ", halves " << comparison.halves << ", their siblings "
+                 << comparison.siblings);
   CHECK(comparison.halves > 3000);
+  CHECK(comparison.forked > 2000);
   CHECK(comparison.siblings > 3000);
   CHECK(siblings > 15000);
 }
@@ -543,13 +620,13 @@ TEST_CASE("translation: what the kernel cannot set, the agent sets in the packet
       ++slow_flows;
       CHECK(translation.install);
       CHECK(translation.credits.empty());
-      comparison.Compare(&lab, reference.Run(packet), translation, packet, &random);
+      comparison.Compare(&lab, reference, translation, packet, &random);
       for (int s = 0; s < 2; ++s) {
         const Fields other = lab.made.Sibling(packet, translation.read, &random);
         if (!pipeline::MatchesUnder(packet, other, translation.read)) continue;
         ++siblings;
         CheckSame(lab.Translate(other), translation);
-        comparison.Compare(&lab, reference.Run(other), translation, other, &random);
+        comparison.Compare(&lab, reference, translation, other, &random);
       }
     }
   }
