@@ -120,7 +120,9 @@ Explanation Explain(const ovs::FlowKey& key, const View& view, const pipeline::P
                      .observer = &reasons,
                      .packet_ins = view.packet_ins,
                      .recirculations = view.recirculations,
-                     .meters = view.meters};
+                     .meters = view.meters,
+                     .timeouts = view.timeouts,
+                     .packet_length = view.packet_length};
   Translator translator;
   translator.Translate(key, watched, &out.translation);
   for (const Learned& learned : out.translation.learned)

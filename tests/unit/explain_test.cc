@@ -10,13 +10,21 @@
 namespace sluice::translate {
 namespace {
 
+constexpr const char* kLongOrShort =
+    "priority=11,tcp,tp_dst=443,actions=ct(commit,timeout=web),check_pkt_larger(1400)->reg0[0],"
+    "resubmit(,2)";
+
 class Lab {
  public:
   Lab() {
     bridge_.SetPorts({{.port_no = 1, .name = "v1"}, {.port_no = 2, .name = "v2"}});
     bridge_.Learn({{{0x0a, 0, 0, 0, 0, 2}}, 0, 2}, 1000);
+    auto timeouts = std::make_shared<pipeline::TimeoutPolicies>();
+    timeouts->declared["web"][{.version = 4, .protocol = 6}] = "web-of-the-kernel";
+    bridge_.SetTimeouts(std::move(timeouts));
     std::vector<pipeline::Rule> rules;
-    for (const char* text : {"table=0,priority=10,ip,actions=resubmit(,1)",
+    for (const char* text : {"table=0,priority=10,ip,actions=resubmit(,1)", kLongOrShort,
+                             "table=2,reg0=1/1,actions=drop", "table=2,reg0=0/1,actions=2",
                              "table=1,priority=5,nw_dst=10.0.0.0/24,ip,actions=normal",
                              "table=1,priority=6,tcp,tp_dst=80,nw_dst=11.0.0.0/8,actions=drop"}) {
       auto rule = pipeline::ParseRule(text, nullptr);
@@ -86,6 +94,21 @@ TEST_CASE("explain: each part of the mask has who asked for it") {
     CAPTURE(part.match);
     CHECK_FALSE(part.because.empty());
   }
+}
+
+TEST_CASE("explain: the same actions as the flow's, both ways by the length") {
+  Lab lab;
+  std::string web = kTcp;
+  web.replace(web.find("dst=80"), 6, "dst=443");
+  const Explanation why = lab.Why(web);
+  std::string actions;
+  attr::AppendList(ovs::kActionTable, why.translation.actions.bytes(), {}, &actions);
+  CHECK(actions ==
+        "ct(commit,zone=0,timeout=web-of-the-kernel),check_pkt_len(size=1400,gt(drop),le(2))");
+  REQUIRE(why.rules.size() == 3);
+  CHECK(why.rules[1].table == 2);
+  CHECK(why.rules[2].table == 2);
+  CHECK(why.steps.find("of a longer packet") != std::string::npos);
 }
 
 TEST_CASE("explain: a table without a rule for the packet") {
