@@ -45,7 +45,7 @@ def wait_for(what, condition, seconds=60):
     while not condition():
         if time.monotonic() > until:
             sys.exit(f"waited too long: {what}")
-        time.sleep(0.02)
+        time.sleep(0.002)
 
 
 def make_hosts(count, addresses=1):
