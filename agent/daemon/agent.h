@@ -90,6 +90,7 @@ class Agent final : public DesiredStateKeeper {
   void OnHeartbeat();
   void OnLinkEvents();
   void OnRouteEvents();
+  void OnNeighbour(const socket::Message& message);
   void NoteRoutes();
   void OnOvsEvents();
   void OnOvsMessage(const socket::Event& event);

@@ -1,5 +1,6 @@
 // The part of Agent that runs in the main loop: events, signals, timers, reloading.
 #include <linux/openvswitch.h>
+#include <linux/rtnetlink.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -180,12 +181,25 @@ void Agent::OnLinkEvents() {
   }
 }
 
-// Whatever it is, and be it an overrun: look at the routes that tunnels need.
+void Agent::OnNeighbour(const socket::Message& message) {
+  const std::optional<route::Neighbour> neighbour = route::ParseNeighbour(message);
+  if (!neighbour) return;
+  for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_)
+    if (bridge->ports().OnNeighbour(*neighbour)) MarkDirty(bridge.get());
+}
+
+// Neighbours aside, whatever it is, and be it an overrun: look at the routes that tunnels need.
 void Agent::OnRouteEvents() {
   bool heard = false;
   for (int i = 0; i < kMaxBatches; ++i) {
-    const absl::StatusOr<size_t> received = route_events_->Receive(
-        std::chrono::milliseconds(0), [&](const socket::Event&) { heard = true; });
+    const absl::StatusOr<size_t> received =
+        route_events_->Receive(std::chrono::milliseconds(0), [&](const socket::Event& event) {
+          const bool is_neighbour =
+              event.kind == socket::EventKind::kMessage &&
+              (event.message.type == RTM_NEWNEIGH || event.message.type == RTM_DELNEIGH);
+          if (is_neighbour) return OnNeighbour(event.message);
+          heard = true;
+        });
     if (!received.ok() && receive_errors_.Allow(clock_.Now()))
       spdlog::error("cannot receive route events: {}", base::FromAbsl(received.status().message()));
     if (!received.ok() || *received == 0) break;

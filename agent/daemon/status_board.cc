@@ -64,6 +64,8 @@ void FillPeer(const port::PortStatus& port, v1::Peer* out) {
   if (!up) {
     out->set_reason(port.reason.empty() ? absl::StrCat("device ", port.device, " has no link")
                                         : port.reason);
+  } else {
+    out->set_reason(port.reason);
   }
   for (const std::string& peer : port.spec.relays_to) out->add_relays_to(peer);
 }

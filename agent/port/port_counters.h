@@ -19,6 +19,9 @@ struct PortCounters {
       Counters::Get("tunnel_devices_removed", "Devices removed that carried no tunnel any more.");
   base::Counter& routes_lost = Counters::Get(
       "tunnel_routes_lost", "Times that a tunnel's port lost its route to the remote end.");
+  base::Counter& neighbours_lost = Counters::Get("tunnel_neighbours_lost",
+                                                 "Times that the next hop to a tunnel's remote end "
+                                                 "did not answer when asked for its address.");
   base::Counter& datapaths_made = Counters::Get("datapath_created", "Datapaths created.");
   base::Counter& datapaths_lost = Counters::Get(
       "datapath_lost", "Times that a datapath of ours was deleted by others or could not be had.");

@@ -90,6 +90,8 @@ class PortManager {
 
   // Routes or devices of the underlay may have changed: looked at with the next Reconcile().
   void NoteRoutes() { routes_changed_ = true; }
+  // Whether it is the next hop to a tunnel's remote end, and what is known of it changed.
+  bool OnNeighbour(const route::Neighbour& neighbour);
   bool has_tunnels() const { return !tunnels_.empty(); }
 
   // A reload: takes effect with the next Reconcile().
@@ -137,6 +139,7 @@ class PortManager {
     uint32_t port_no = 0;
     std::string device;
     std::string no_route{};  // why there is no way to the remote end
+    route::Neighbour next_hop{};
     uint32_t inner_mtu = 0;
     bool told_mtu = false;  // that other ports send more
   };
@@ -150,6 +153,7 @@ class PortManager {
   // Looks where the remote ends are.
   void LookAtRoutes();
   void LookAtRoute(Tunnel* tunnel);
+  std::string NeighbourText(const Tunnel& tunnel) const;
   // The device is there when it returns true; else refused, and to be tried again.
   bool MakeCarrier(Entry* entry);
   void RemoveCarrier(const std::string& device);

@@ -72,12 +72,44 @@ PortStatus PortManager::StatusOf(const Tunnel& tunnel) const {
     status.reason = tunnel.no_route;
     return status;
   }
-  const auto silent = silent_.find(tunnel.spec.name);
-  if (status.state != PortState::kUp || silent == silent_.end()) return status;
-  status.has_link = false;
-  status.is_silent = true;
-  status.reason = silent->second;
+  if (status.state != PortState::kUp) return status;
+  if (const auto silent = silent_.find(tunnel.spec.name); silent != silent_.end()) {
+    status.has_link = false;
+    status.is_silent = true;
+    status.reason = silent->second;
+  }
+  // No more than a reason: the kernel asks again with the next packet.
+  if (tunnel.next_hop.failed)
+    absl::StrAppend(&status.reason, status.reason.empty() ? "" : ": ", NeighbourText(tunnel));
   return status;
+}
+
+std::string PortManager::NeighbourText(const Tunnel& tunnel) const {
+  const route::Neighbour& hop = tunnel.next_hop;
+  const route::Link* link = links_->Find(hop.ifindex);
+  const std::string address =
+      hop.v4 != base::Ipv4() ? base::ToString(hop.v4) : base::ToString(hop.v6);
+  return absl::StrCat("neighbour ", address, link == nullptr ? "" : " on ",
+                      link == nullptr ? "" : link->name, " does not answer");
+}
+
+bool PortManager::OnNeighbour(const route::Neighbour& neighbour) {
+  bool changed = false;
+  for (Tunnel& tunnel : tunnels_) {
+    route::Neighbour& hop = tunnel.next_hop;
+    if (hop.ifindex == 0 || hop.ifindex != neighbour.ifindex || hop.v4 != neighbour.v4 ||
+        hop.v6 != neighbour.v6 || hop.failed == neighbour.failed)
+      continue;
+    hop.failed = neighbour.failed;
+    changed = true;
+    if (hop.failed) {
+      Count().neighbours_lost.Add();
+      spdlog::warn("{}: port {}: {}", bridge_, tunnel.spec.name, NeighbourText(tunnel));
+    } else {
+      spdlog::info("{}: port {}: its neighbour answers again", bridge_, tunnel.spec.name);
+    }
+  }
+  return changed;
 }
 
 void PortManager::AppendTunnels(std::vector<pipeline::BridgePort>* ports) const {
@@ -108,6 +140,7 @@ void PortManager::LookAtRoute(Tunnel* tunnel) {
   const absl::StatusOr<route::Route> route =
       kernel_->RouteTo({.v4_dst = to.v4, .v4_src = from.v4, .v6_dst = to.v6, .v6_src = from.v6});
   const std::string before = std::exchange(tunnel->no_route, "");
+  const route::Neighbour hop = std::exchange(tunnel->next_hop, route::Neighbour());
   tunnel->inner_mtu = 0;
   if (!route.ok()) {
     const int error = base::ErrnoOf(route.status());
@@ -124,6 +157,13 @@ void PortManager::LookAtRoute(Tunnel* tunnel) {
     return;
   }
   if (!before.empty()) spdlog::info("{}: port {} has a route again", bridge_, tunnel->spec.name);
+  const bool direct = route->v4_gateway == base::Ipv4() && route->v6_gateway == base::Ipv6();
+  tunnel->next_hop = {.ifindex = route->ifindex,
+                      .v4 = direct ? to.v4 : route->v4_gateway,
+                      .v6 = direct ? to.v6 : route->v6_gateway,
+                      .failed = hop.failed};
+  // Of another one nothing is known yet.
+  if (tunnel->next_hop != hop) tunnel->next_hop.failed = false;
   const route::Link* link = links_->Find(route->ifindex);
   const uint32_t mtu = route->mtu != 0 || link == nullptr ? route->mtu : link->mtu;
   const uint32_t overhead = OverheadOf(config) + kEthernet;

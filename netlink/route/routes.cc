@@ -1,5 +1,6 @@
 #include "netlink/route/routes.h"
 
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
@@ -9,6 +10,18 @@
 #include "netlink/base/status.h"
 
 namespace sluice::route {
+namespace {
+
+// What the kernel would send to, or has an answer of.
+constexpr uint16_t kAnswered =
+    NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
+
+void TakeAddress(base::ByteView bytes, base::Ipv4* v4, base::Ipv6* v6) {
+  if (bytes.size() == sizeof(*v4)) *v4 = base::Load<base::Ipv4>(bytes.data());
+  if (bytes.size() == sizeof(*v6)) *v6 = base::Load<base::Ipv6>(bytes.data());
+}
+
+}  // namespace
 
 absl::StatusOr<Route> ParseRoute(const socket::Message& message) {
   if (message.type != RTM_NEWROUTE || message.payload.size() < sizeof(rtmsg))
@@ -21,12 +34,31 @@ absl::StatusOr<Route> ParseRoute(const socket::Message& message) {
   Route route;
   const base::ByteView device = attr::Find(attributes, RTA_OIF);
   if (device.size() >= sizeof(int)) route.ifindex = base::Load<int>(device.data());
+  TakeAddress(attr::Find(attributes, RTA_GATEWAY), &route.v4_gateway, &route.v6_gateway);
+  // Of another family than the destination's.
+  const base::ByteView via = attr::Find(attributes, RTA_VIA);
+  if (via.size() > sizeof(uint16_t))
+    TakeAddress(via.subspan(sizeof(uint16_t)), &route.v4_gateway, &route.v6_gateway);
   const base::ByteView cache = attr::Find(attributes, RTA_CACHEINFO);
   const bool passes = cache.size() >= sizeof(rta_cacheinfo) &&
                       base::Load<rta_cacheinfo>(cache.data()).rta_expires != 0;
   const base::ByteView mtu = attr::Find(attr::Find(attributes, RTA_METRICS), RTAX_MTU);
   if (mtu.size() >= sizeof(uint32_t) && !passes) route.mtu = base::Load<uint32_t>(mtu.data());
   return route;
+}
+
+std::optional<Neighbour> ParseNeighbour(const socket::Message& message) {
+  const bool is_new = message.type == RTM_NEWNEIGH;
+  if (!is_new && message.type != RTM_DELNEIGH) return std::nullopt;
+  if (message.payload.size() < sizeof(ndmsg)) return std::nullopt;
+  const auto header = base::Load<ndmsg>(message.payload.data());
+  Neighbour neighbour{.ifindex = header.ndm_ifindex};
+  TakeAddress(attr::Find(message.payload.subspan(sizeof(ndmsg)), NDA_DST), &neighbour.v4,
+              &neighbour.v6);
+  if (neighbour.v4 == base::Ipv4() && neighbour.v6 == base::Ipv6()) return std::nullopt;
+  neighbour.failed = is_new && (header.ndm_state & NUD_FAILED) != 0;
+  if (is_new && !neighbour.failed && (header.ndm_state & kAnswered) == 0) return std::nullopt;
+  return neighbour;
 }
 
 absl::StatusOr<Routes> Routes::Open(const socket::ClientOptions& options) {
@@ -57,8 +89,9 @@ absl::StatusOr<Route> Routes::Get(const RouteQuery& query) {
 }
 
 absl::StatusOr<socket::EventSocket> OpenRouteEvents() {
-  return socket::EventSocket::OpenGroups(NETLINK_ROUTE, {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                                                         RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR});
+  return socket::EventSocket::OpenGroups(
+      NETLINK_ROUTE, {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_IFADDR,
+                      RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH});
 }
 
 }  // namespace sluice::route

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "netlink/base/address.h"
@@ -19,7 +20,10 @@
 namespace sluice::route {
 
 struct Route {
-  int ifindex = 0;   // of the device
+  int ifindex = 0;  // of the device
+  base::Ipv4
+      v4_gateway{};  // of one family, or neither is set: the destination is a neighbour itself
+  base::Ipv6 v6_gateway{};
   uint32_t mtu = 0;  // that the route says; 0: the device's. What a path turned out to take, and
                      // the kernel will forget, is none
   friend bool operator==(const Route&, const Route&) = default;
@@ -35,6 +39,19 @@ struct RouteQuery {
 // when it is malformed.
 absl::StatusOr<Route> ParseRoute(const socket::Message& message);
 
+// What is known of a neighbour's link-layer address.
+struct Neighbour {
+  int ifindex = 0;  // of the device
+  base::Ipv4 v4{};  // of one family
+  base::Ipv6 v6{};
+  bool failed = false;  // it was asked for its address, and did not answer
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
+// Reads an RTM_NEWNEIGH or RTM_DELNEIGH message. Nullopt when it tells nothing: the neighbour is
+// being asked, is none of IP, or the message is malformed.
+std::optional<Neighbour> ParseNeighbour(const socket::Message& message);
+
 class Routes {
  public:
   static absl::StatusOr<Routes> Open(const socket::ClientOptions& options = {});
@@ -48,8 +65,8 @@ class Routes {
   socket::Client client_;
 };
 
-// Each message of it says that some route or address may have changed; links have events of their
-// own, and routes that went with a link have none.
+// Each message of it is of a neighbour (ParseNeighbour), or says that some route or address may
+// have changed; links have events of their own, and routes that went with a link have none.
 absl::StatusOr<socket::EventSocket> OpenRouteEvents();
 
 }  // namespace sluice::route

@@ -117,6 +117,17 @@ ip -n c link set under up
 check 'c comes back' wait_for peer_is a c up
 check 'and is reached' wait_for reach a c
 
+# The next hop to c does not answer: that is why c does not.
+sysctl_a() { ip netns exec a sysctl -qw "net.ipv4.neigh.under.$1"; }
+sysctl_a mcast_solicit=1
+sysctl_a retrans_time_ms=100
+ip netns exec wire sysctl -qw net.ipv4.conf.a.proxy_arp=0
+ip -n a neigh del 192.0.2.3 dev under
+check 'a neighbour that does not answer is the reason' wait_for says 'any more: neighbour 192.0.2.3 on under does not answer'
+ip netns exec wire sysctl -qw net.ipv4.conf.a.proxy_arp=1
+check 'c is back when it answers' wait_for peer_is a c up
+check 'with no reason left' not says 'does not answer'
+
 # The path to b takes less: it is found how much.
 path_mtu() { ctl "$1" --json peers br0 | python3 -c '
 import json, sys
@@ -132,6 +143,8 @@ check 'and again' wait_for inner_is 1450
 check 'the path takes what the machines send' wait_for mtu_between a b 1450 1450
 ip -n wire link set dev b mtu 1300
 check 'an MTU that is lowered on the way is found' wait_for mtu_between a b 1250 1250
+mtus() { ctl a peers | grep -Eq "to-b .* up .*ms +$1 +$2"; }
+check 'beside what the route takes' mtus 1450 1250
 check 'others keep theirs' mtu_between a c 1450 1450
 check 'and the peer stays up' peer_is a b up
 ip -n wire link set dev b mtu 1500

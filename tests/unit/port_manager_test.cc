@@ -41,7 +41,7 @@ class FakeKernel final : public PortKernel {
   absl::StatusOr<route::Route> RouteTo(const route::RouteQuery&) override {
     ++route_looks;
     if (route_error != 0) return base::KernelError(route_error, "route get");
-    return route::Route{.mtu = 1500};
+    return route;
   }
   bool IsDispatchInForce(const ovs::Datapath&) const override { return in_force; }
   std::vector<uint32_t> PidsForPort() const override { return {11, 12}; }
@@ -112,6 +112,7 @@ class FakeKernel final : public PortKernel {
   int tries = 0;
   int tunnel_error = 0;
   int route_looks = 0, route_error = 0;
+  route::Route route{.ifindex = 3, .mtu = 1500};
   std::map<std::string, bool> devices;  // of tunnels, and whether they have gbp
   std::vector<int> brought_up;
   std::map<uint32_t, ovs::Vport> ports;
@@ -466,6 +467,44 @@ TEST_CASE("ports: a tunnel without a route has no link, and one with it has an M
   lab.manager.Reconcile();
   CHECK(lab.sink.ports[1].up);
   CHECK(lab.manager.Status()[0].inner_mtu == 0);
+}
+
+TEST_CASE("ports: a neighbour that does not answer is a reason, and no more") {
+  PortSpec spec = TunnelPort("t", 5);
+  spec.tunnel->end.remote = pipeline::TunnelAddress{.v4 = *base::ParseIpv4("192.0.2.2")};
+  Lab lab({spec, TunnelPort("flow", 6)});
+  lab.manager.Reconcile();
+  route::Neighbour hop{.ifindex = 3, .v4 = *base::ParseIpv4("192.0.2.2"), .failed = true};
+  const auto reason = [&lab] { return lab.manager.Status()[0].reason; };
+  CHECK(lab.manager.OnNeighbour(hop));
+  CHECK_FALSE(lab.manager.OnNeighbour(hop));  // nothing new
+  CHECK(reason() == "neighbour 192.0.2.2 does not answer");
+  CHECK(lab.manager.Status()[0].has_link);
+  lab.manager.SetSilentPeers({{"t", "no answer"}});
+  CHECK(reason() == "no answer: neighbour 192.0.2.2 does not answer");
+  lab.manager.NoteRoutes();  // which stay as they are
+  lab.manager.Reconcile();
+  CHECK(reason() == "no answer: neighbour 192.0.2.2 does not answer");
+  hop.failed = false;
+  CHECK(lab.manager.OnNeighbour(hop));
+  CHECK(reason() == "no answer");
+  // Behind a gateway that is the neighbour, and on that device alone.
+  lab.kernel.route.v4_gateway = *base::ParseIpv4("192.0.2.9");
+  lab.manager.NoteRoutes();
+  lab.manager.Reconcile();
+  hop.failed = true;
+  CHECK_FALSE(lab.manager.OnNeighbour(hop));
+  hop.v4 = lab.kernel.route.v4_gateway;
+  hop.ifindex = 4;
+  CHECK_FALSE(lab.manager.OnNeighbour(hop));
+  hop.ifindex = 3;
+  CHECK(lab.manager.OnNeighbour(hop));
+  CHECK(reason() == "no answer: neighbour 192.0.2.9 does not answer");
+  // Another way: nothing is known of that neighbour.
+  lab.kernel.route.ifindex = 4;
+  lab.manager.NoteRoutes();
+  lab.manager.Reconcile();
+  CHECK(reason() == "no answer");
 }
 
 TEST_CASE("ports: what wraps a packet is known by the type") {

@@ -22,8 +22,8 @@ std::string MtuText(const v1::Peer& peer) {
 }
 
 std::string ToText(const v1::GetStatusResponse& status) {
-  Table table = {
-      {"BRIDGE", "PEER", "ADDRESS", "KEY", "STATE", "ANSWERED", "TRIP", "PATH MTU", "MACS", "AND"}};
+  Table table = {{"BRIDGE", "PEER", "ADDRESS", "KEY", "STATE", "ANSWERED", "TRIP", "MTU",
+                  "PATH MTU", "MACS", "AND"}};
   for (const v1::Bridge& bridge : status.bridges()) {
     for (const v1::Port& port : bridge.ports()) {
       std::string extras;
@@ -31,9 +31,11 @@ std::string ToText(const v1::GetStatusResponse& status) {
       if (!port.peer().relays_to().empty())
         absl::StrAppend(&extras, extras.empty() ? "" : " ", "relays to ",
                         absl::StrJoin(port.peer().relays_to(), ", "));
-      table.push_back({bridge.name(), port.name(), port.tunnel().remote(), port.tunnel().key(),
-                       port.peer().state(), AnsweredText(port.peer()), TripText(port.peer()),
-                       MtuText(port.peer()), absl::StrCat(port.macs()), extras});
+      table.push_back(
+          {bridge.name(), port.name(), port.tunnel().remote(), port.tunnel().key(),
+           port.peer().state(), AnsweredText(port.peer()), TripText(port.peer()),
+           port.tunnel().inner_mtu() == 0 ? "-" : absl::StrCat(port.tunnel().inner_mtu()),
+           MtuText(port.peer()), absl::StrCat(port.macs()), extras});
     }
   }
   std::string out;
