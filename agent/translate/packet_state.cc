@@ -1,6 +1,7 @@
 #include "agent/translate/packet_state.h"
 
 #include <algorithm>
+#include <array>
 
 namespace sluice::translate {
 namespace {
@@ -128,15 +129,30 @@ void PacketState::Read(const Fields& bits) {
 }
 
 void PacketState::Read(size_t offset, size_t size) {
-  Fields bits;
-  std::memset(Bytes(&bits, offset), 0xff, size);
-  Read(bits);
+  static constexpr auto kOnes = [] {
+    std::array<uint8_t, sizeof(Fields)> ones{};
+    ones.fill(0xff);
+    return ones;
+  }();
+  Read(offset, ByteView(kOnes).first(size));
 }
 
 void PacketState::Read(size_t offset, ByteView bits) {
-  Fields mask;
-  std::memcpy(Bytes(&mask, offset), bits.data(), bits.size());
-  Read(mask);
+  if (rebuilds_headers_ || ttl_counted_ || vlan_shift_ != 0 || mpls_shift_ != 0) {
+    Fields mask;
+    std::memcpy(Bytes(&mask, offset), bits.data(), bits.size());
+    return Read(mask);
+  }
+  // Everything is where it came: only the words that the bits lie in matter.
+  constexpr size_t kWordBytes = sizeof(uint64_t);
+  for (size_t i = pipeline::FieldWord(offset); i * kWordBytes < offset + bits.size(); ++i) {
+    const size_t begin = std::max(offset, i * kWordBytes);
+    const size_t end = std::min(offset + bits.size(), (i + 1) * kWordBytes);
+    uint64_t word = 0;
+    std::memcpy(reinterpret_cast<uint8_t*>(&word) + (begin - i * kWordBytes),
+                bits.data() + (begin - offset), end - begin);
+    SetWord(&read_, i, Word(read_, i) | (word & ~Word(known_, i)));
+  }
 }
 
 void PacketState::Write(size_t offset, ByteView value, ByteView bits) {
