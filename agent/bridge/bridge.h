@@ -24,6 +24,7 @@
 #include "agent/bridge/mac_table.h"
 #include "agent/bridge/packet_ins.h"
 #include "agent/bridge/peer_monitor.h"
+#include "agent/bridge/recirculation_loops.h"
 #include "agent/pipeline/classifier/mask_budget.h"
 #include "agent/pipeline/pipeline.h"
 #include "agent/pipeline/port_table.h"
@@ -97,6 +98,9 @@ class Bridge final : public translate::MacLookup {
   // Frees states of recirculation that nobody needs.
   void ExpireRecirculations();
 
+  // Packets that rules send round without an end.
+  RecirculationLoops& loops() { return loops_; }
+
   // Carries out a translation's side effect. `seen` is when the packet came.
   void Learn(const translate::Learned& learned, base::MonotonicMs seen);
   // Forgets addresses that have aged.
@@ -158,6 +162,7 @@ class Bridge final : public translate::MacLookup {
   translate::Abilities abilities_;
   // Not part of what the bridge is: translations add to it.
   mutable translate::Recirculations recirculations_;
+  RecirculationLoops loops_;
   std::atomic<uint64_t> generation_{1}, switch_generation_{1}, masks_generation_{0};
   std::atomic<bool> evicted_{false};  // since the last ExpireMacs()
   std::function<void()> on_change_;

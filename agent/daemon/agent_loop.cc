@@ -97,6 +97,7 @@ void Agent::OnTick() {
   for (const std::unique_ptr<BridgeRuntime>& bridge : bridges_) {
     bridge->ports().Check();
     bridge->TellEmergency(clock_.Now());
+    bridge->TellLoops(clock_.Now());
   }
   TellOverruns();
   if (++ticks_ % kTicksOfObjects == 0) CheckKernelObjects();

@@ -7,6 +7,8 @@
 #include <random>
 
 #include "agent/daemon/rule_requests.h"
+#include "agent/translate/key_fields.h"
+#include "agent/translate/trace.h"
 
 namespace sluice::daemon {
 
@@ -153,6 +155,34 @@ void BridgeRuntime::TellEmergency(base::MonotonicMs now) {
   } else {
     spdlog::info("{}: no more flows than the limit again", config_.name);
   }
+}
+
+void BridgeRuntime::TellLoops(base::MonotonicMs now) {
+  if (auto key = bridge_->loops().Take()) looped_ = *key;
+  if (!looped_ || !loop_lines_.Allow(now)) return;
+  const ovs::FlowKey key = *std::exchange(looped_, std::nullopt);
+  const std::shared_ptr<const pipeline::PortTable> ports = bridge_->ports();
+  const bridge::Sight sight(bridge_.get());
+  const translate::TraceReport report = translate::Trace(key, sight.view(), ports.get());
+  const std::string& where = report.rounds.front().refused;
+  // As far as it still is what it was when it came.
+  pipeline::Fields packet = translate::FieldsOfKey(key, ports->options().tunnel_options);
+  const uint32_t ct_state = packet.ct_state.host();
+  packet.recirc_id = packet.dp_hash = packet.ct_state = packet.ct_mark = {};
+  packet.ct_label = {};
+  packet.ct_zone = packet.ct_tp_src = packet.ct_tp_dst = {};
+  packet.ct_nw_src = packet.ct_nw_dst = {};
+  packet.ct_ipv6_src = packet.ct_ipv6_dst = {};
+  packet.ct_nw_proto = 0;
+  spdlog::warn(
+      "{}: a packet was recirculated {} times and is dropped (drop_recirc_loop); the next time "
+      "would have been by {}. Its way: sluicectl trace {} '{}'{}",
+      config_.name, translate::kMaxRecirculations,
+      where.empty() ? "rules that have changed since" : where, config_.name,
+      translate::PacketText(packet, ports.get()),
+      ct_state == 0 ? ""
+                    : fmt::format(" (ct() found ct_state={}: see --ct-next)",
+                                  translate::CtStateText(ct_state)));
 }
 
 }  // namespace sluice::daemon

@@ -65,6 +65,9 @@ class BridgeRuntime final : public port::PortSink {
 
   // Logs when there began to be too many flows, and when that ended; not often.
   void TellEmergency(base::MonotonicMs now);
+  // Logs that rules send a packet round without an end, which ones and how to see its way; not
+  // often.
+  void TellLoops(base::MonotonicMs now);
 
   void OnPorts(std::vector<pipeline::BridgePort> ports) override;
   void OnDatapath(int dp_ifindex) override;
@@ -85,7 +88,8 @@ class BridgeRuntime final : public port::PortSink {
   std::shared_ptr<flowcache::DatapathFlows> flows_;
   std::string rules_problem_;  // why the files could not be taken; empty: they were
   bool emergency_told_ = false;
-  port::RateLimit emergency_lines_{10'000};
+  port::RateLimit emergency_lines_{10'000}, loop_lines_{10'000};
+  std::optional<ovs::FlowKey> looped_;  // not told yet
   port::MeterKeeper meters_;
   port::PortManager ports_;
 };

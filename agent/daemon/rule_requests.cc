@@ -10,11 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "agent/translate/key_fields.h"
-#include "agent/translate/packet_fields.h"
-#include "agent/translate/packet_layout.h"
-#include "agent/translate/trace.h"
-#include "netlink/attr/text.h"
 #include "netlink/base/status.h"
 
 namespace sluice::daemon {
@@ -189,44 +184,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return text;
 }
 
-// A key of the kernel, or the fields of a rule.
-absl::StatusOr<ovs::FlowKey> KeyOf(const std::string& text, const PortTable& ports) {
-  if (text.find('(') == std::string::npos || text.find('=') < text.find('(')) {
-    SLUICE_ASSIGN_OR_RETURN(const pipeline::Match match, pipeline::ParseMatch(text, &ports));
-    return translate::KeyOfFields(match.Value(), {}, ports.options().tunnel_options);
-  }
-  SLUICE_ASSIGN_OR_RETURN(const auto parsed,
-                          attr::ParseSet(ovs::kKeyTable, text, {.ports = &ports}));
-  ovs::FlowKey key;
-  attr::Unknowns unknowns;
-  if (ovs::DecodeFlowKey(parsed.value, &key, &unknowns))
-    return absl::InvalidArgumentError("the flow is not one that a kernel could have");
-  // As complete as the kernel makes its keys.
-  return translate::KeyOfFields(translate::FieldsOfKey(key), key);
-}
-
-// The key of a packet that comes with what `beside` says.
-absl::StatusOr<ovs::FlowKey> KeyOfPacket(const std::string& packet, const ovs::FlowKey& beside) {
-  if (packet.size() < translate::kShortestPacket)
-    return absl::InvalidArgumentError(absl::StrCat("the packet has ", packet.size(),
-                                                   " bytes: an Ethernet header alone has ",
-                                                   translate::kShortestPacket));
-  pipeline::Fields came_with = translate::FieldsOfKey(beside);
-  if (came_with.eth_type.host() == pipeline::kEthTypeNone) came_with.eth_type = {};
-  if (translate::TellOfHeaders(came_with) || came_with.packet_type.host() != 0)
-    return absl::InvalidArgumentError(
-        "beside a packet, the flow says only what the packet does not carry itself: its port, "
-        "marks, tunnel and connection");
-  const base::ByteView bytes(reinterpret_cast<const uint8_t*>(packet.data()), packet.size());
-  return translate::KeyOfFields(translate::FieldsOfPacket(bytes, came_with), beside);
-}
-
-size_t LengthOfPacket(const std::string& packet) {
-  const base::ByteView bytes(reinterpret_cast<const uint8_t*>(packet.data()), packet.size());
-  const translate::PacketLayout layout = translate::LayoutOf(bytes, /*ethernet=*/true, 0);
-  return translate::CheckedLength(bytes, layout, /*mru=*/0);
-}
-
 }  // namespace
 
 absl::StatusOr<v1::ChangeRulesResponse> ChangeRules(const v1::ChangeRulesRequest& request,
@@ -320,21 +277,6 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
   });
   std::sort(response.mutable_groups()->begin(), response.mutable_groups()->end(),
             [](const v1::GroupEntry& a, const v1::GroupEntry& b) { return a.id() < b.id(); });
-  return response;
-}
-
-absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request,
-                                        const bridge::Bridge& bridge) {
-  const std::shared_ptr<const PortTable> ports = bridge.ports();
-  SLUICE_ASSIGN_OR_RETURN(ovs::FlowKey key, KeyOf(request.flow(), *ports));
-  if (!request.packet().empty()) {
-    SLUICE_ASSIGN_OR_RETURN(key, KeyOfPacket(request.packet(), key));
-  }
-  const bridge::Sight sight(&bridge);
-  v1::TraceResponse response;
-  translate::View view = sight.view();
-  if (!request.packet().empty()) view.packet_length = LengthOfPacket(request.packet());
-  response.set_text(translate::Trace(key, view, ports.get()));
   return response;
 }
 

@@ -25,7 +25,5 @@ absl::StatusOr<v1::DumpRulesResponse> DumpRules(const v1::DumpRulesRequest& requ
                                                 base::MonotonicMs now);
 absl::StatusOr<v1::DiffRulesResponse> DiffRules(const v1::DiffRulesRequest& request,
                                                 const bridge::Bridge& bridge);
-absl::StatusOr<v1::TraceResponse> Trace(const v1::TraceRequest& request,
-                                        const bridge::Bridge& bridge);
 
 }  // namespace sluice::daemon

@@ -13,6 +13,7 @@
 #include "agent/daemon/mirror_report.h"
 #include "agent/daemon/packet_in_stream.h"
 #include "agent/daemon/rule_requests.h"
+#include "agent/daemon/trace_requests.h"
 #include "agent/daemon/upcall_report.h"
 #include "netlink/base/counters.h"
 #include "netlink/base/status.h"

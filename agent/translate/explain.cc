@@ -112,6 +112,9 @@ Explanation Explain(const ovs::FlowKey& key, const View& view, const pipeline::P
   Explanation out;
   Reasons reasons(names, &out);
   const AskedMacs macs(view.macs, &out.addresses);
+  std::optional<Recirculations> on_top;  // so that no state is left behind
+  if (view.recirculations != nullptr)
+    on_top.emplace(static_cast<const Recirculations*>(view.recirculations));
   const View watched{.pipeline = view.pipeline,
                      .version = view.version,
                      .ports = view.ports,
@@ -119,7 +122,7 @@ Explanation Explain(const ovs::FlowKey& key, const View& view, const pipeline::P
                      .kernel = view.kernel,
                      .observer = &reasons,
                      .packet_ins = view.packet_ins,
-                     .recirculations = view.recirculations,
+                     .recirculations = on_top ? &*on_top : nullptr,
                      .meters = view.meters,
                      .timeouts = view.timeouts,
                      .packet_length = view.packet_length};

@@ -1,5 +1,7 @@
 #include "agent/translate/recirculations.h"
 
+#include <algorithm>
+
 #include "netlink/base/counters.h"
 #include "netlink/base/mutex.h"
 
@@ -26,6 +28,28 @@ Counters& Count() {
 
 }  // namespace
 
+Recirculations::Recirculations(const Recirculations* under)
+    : under_(under),
+      next_of_run_(kFirstOfRun),
+      limit_(under->limit() - std::min(under->limit(), under->size())) {}
+
+Recirculations::Ref Recirculations::Peek(uint32_t id) const {
+  const base::MutexLock lock(&mutex_);
+  const auto& entries = id < kFirstOfRun ? entries_ : of_run_;
+  const auto found = entries.find(id);
+  return found == entries.end() ? nullptr : found->second.state;
+}
+
+Recirculations::Ref Recirculations::PeekOther(uint32_t hash, base::ByteView bytes) const {
+  const base::MutexLock lock(&mutex_);
+  const auto usual = entries_.find(hash);
+  if (usual != entries_.end() && base::Equal(usual->second.bytes, bytes))
+    return usual->second.state;
+  for (const auto& [id, entry] : of_run_)
+    if (base::Equal(entry.bytes, bytes)) return entry.state;
+  return nullptr;
+}
+
 // Among those whose hash was taken.
 Recirculations::Entry* Recirculations::FindOther(uint32_t hash, base::ByteView bytes) {
   const auto usual = entries_.find(hash);
@@ -36,13 +60,13 @@ Recirculations::Entry* Recirculations::FindOther(uint32_t hash, base::ByteView b
 }
 
 uint32_t Recirculations::FreeId(uint32_t hash) {
-  if (!entries_.contains(hash)) return hash;
-  Count().shared_hashes.Add();
+  if (!entries_.contains(hash) && (under_ == nullptr || under_->Peek(hash) == nullptr)) return hash;
+  if (under_ == nullptr) Count().shared_hashes.Add();
   uint32_t id = 0;
   do {
     id = next_of_run_;
     next_of_run_ = (next_of_run_ + 1) | kFirstOfRun;
-  } while (of_run_.contains(id));
+  } while (of_run_.contains(id) || (under_ != nullptr && under_->Peek(id) != nullptr));
   return id;
 }
 
@@ -54,8 +78,11 @@ Recirculations::Ref Recirculations::Intern(FrozenState state) {
     there->asked = true;
     return there->state;
   }
+  if (under_ != nullptr) {
+    if (Ref below = under_->PeekOther(hash, bytes)) return below;
+  }
   if (entries_.size() + of_run_.size() >= limit_) {
-    Count().refused.Add();
+    if (under_ == nullptr) Count().refused.Add();
     return nullptr;
   }
   state.id = FreeId(hash);
@@ -63,7 +90,7 @@ Recirculations::Ref Recirculations::Intern(FrozenState state) {
   auto made = std::make_shared<const FrozenState>(std::move(state));
   entries.emplace(made->id, Entry{.state = made, .bytes = std::move(bytes)});
   size_.store(entries_.size() + of_run_.size(), std::memory_order_relaxed);
-  Count().made.Add();
+  if (under_ == nullptr) Count().made.Add();
   return made;
 }
 
@@ -71,7 +98,7 @@ Recirculations::Ref Recirculations::Find(uint32_t id) {
   const base::MutexLock lock(&mutex_);
   auto& entries = id < kFirstOfRun ? entries_ : of_run_;
   const auto found = entries.find(id);
-  if (found == entries.end()) return nullptr;
+  if (found == entries.end()) return under_ == nullptr ? nullptr : under_->Peek(id);
   found->second.asked = true;
   return found->second.state;
 }

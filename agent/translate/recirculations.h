@@ -13,6 +13,10 @@
 //   Recirculations::Ref state = table.Intern(std::move(wanted));   // null: there is no room
 //   actions.Recirculate(state->id);
 //   table.Find(key.recirc_id);                                     // null: nobody knows it
+//
+// A trace looks at a table without a trace in it, by a table of its own on top:
+//
+//   Recirculations on_top(&table);  // what is interned there is gone with it, and is not counted
 #pragma once
 
 #include <atomic>
@@ -38,6 +42,8 @@ class Recirculations {
   // Ids of this run begin somewhere that depends on `seed`.
   explicit Recirculations(uint32_t seed, size_t limit = kDefaultLimit)
       : next_of_run_(seed | kFirstOfRun), limit_(limit) {}
+  // Has all that `under` has, which stays as it is and lives longer.
+  explicit Recirculations(const Recirculations* under);
   Recirculations(const Recirculations&) = delete;
   Recirculations& operator=(const Recirculations&) = delete;
 
@@ -58,10 +64,14 @@ class Recirculations {
     base::MonotonicMs idle_since = 0;
     bool asked = true;  // since the last Expire()
   };
+  // As Find() and FindOther(), and nobody is the wiser.
+  Ref Peek(uint32_t id) const;
+  Ref PeekOther(uint32_t hash, base::ByteView bytes) const;
   Entry* FindOther(uint32_t hash, base::ByteView bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t FreeId(uint32_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  mutable absl::Mutex mutex_;
+  const Recirculations* const under_ = nullptr;
+  mutable absl::Mutex mutex_;  // taken before that of `under_`
   absl::flat_hash_map<uint32_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);  // by id
   // Ids of this run: there is seldom one.
   absl::flat_hash_map<uint32_t, Entry> of_run_ ABSL_GUARDED_BY(mutex_);

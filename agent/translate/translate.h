@@ -112,9 +112,34 @@ struct Translation {
   absl::InlinedVector<Recirculations::Ref, 1> recirculations;
 };
 
+// A packet that the datapath shall look at again, as an Observer is told of it.
+struct RecirculationStep {
+  enum class Why : uint8_t { kConntrack, kHeaders, kHash, kLength };
+  // What connection tracking is told.
+  struct Tracking {
+    uint16_t zone = 0;
+    bool translates = false;  // addresses and ports
+    Fields values, bits;      // of ct_mark and ct_label that are set
+  };
+
+  Why why;
+  // Among Translation::recirculations. What was told before of this one and later ones has been
+  // taken back.
+  size_t index;
+  const FrozenState* state;  // null: refused, and the packet is dropped
+  const Fields& packet;      // as the datapath has it by now, with what the pipeline noted
+  bool hides_headers;        // a label that was popped did: from nw_src on
+  Origin origin;
+  const Tracking* tracking;  // of kConntrack
+};
+
 // Told of each step, by a trace. Fields are of the packet as it is at that moment.
 class Observer {
  public:
+  // Notes that tell where the actions behind them come from.
+  static constexpr std::string_view kActionSet = "the action set:";
+  static constexpr std::string_view kRest = "what was left of a list of actions:";
+
   virtual ~Observer() = default;
   // Before each step: the bits of the packet that came that were read so far.
   virtual void OnRead(const Fields& /*so_far*/) {}
@@ -123,7 +148,11 @@ class Observer {
                         const Fields& read, int depth) = 0;
   virtual void OnAction(const pipeline::Action& action, int depth) = 0;
   virtual void OnNote(std::string_view what, int depth) = 0;
+  virtual void OnRecirculation(const RecirculationStep& /*step*/, int /*depth*/) {}
 };
+
+// Of one packet behind each other.
+inline constexpr int kMaxRecirculations = 16;
 
 // What a translation looks at. All of it stays as it is meanwhile.
 struct View {

@@ -209,7 +209,7 @@ void Walk::DoSet() {
   const ActionSet::List actions = now_.set.InOrder();
   now_.set.Clear();
   now_.set_waits = false;
-  if (!actions.empty()) Note("the action set:");
+  if (!actions.empty()) Note(Observer::kActionSet);
   for (size_t i = 0; i < actions.size() && going(); ++i) {
     Do(actions[i]);
     if (going_ == Going::kBreakOff) return KeepRest(std::span(actions).subspan(i));

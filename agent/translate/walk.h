@@ -37,8 +37,6 @@ class Walk {
   static constexpr size_t kMaxActionBytes = 16 * 1024;
   // In place of an id: the packet leaves without a tag of the bridge.
   static constexpr int kNoTag = -1;
-  // Recirculations of one packet behind each other.
-  static constexpr int kMaxRecirculations = 16;
   // Comparisons of lengths in one another, each of which doubles what is behind it.
   static constexpr int kMaxForks = 4;
   // Of all that a frozen state keeps of lists of actions.
@@ -181,7 +179,10 @@ class Walk {
   // The packet, or the copy, ends here if the walk was broken off, and goes on when it comes back.
   void FreezeIfBrokenOff();
   FrozenState Freeze();
-  void Recirculate(FrozenState state);
+  using Why = RecirculationStep::Why;
+  using Tracking = RecirculationStep::Tracking;
+  void Recirculate(FrozenState state, Why why, const Tracking* tracking = nullptr);
+  void TellOfRecirculation(const FrozenState* state, Why why, const Tracking* tracking);
 
   // walk_length.cc
   void Fork();
@@ -191,7 +192,9 @@ class Walk {
 
   // walk_conntrack.cc
   std::optional<uint16_t> ZoneOf(const pipeline::ConntrackAction& ct);
-  void PutMarkAndLabel(pipeline::ActionSpan exec);
+  // Into ct_mark and ct_label of `tracking`; the kernel is told by PutMarkAndLabel().
+  void ReadMarkAndLabel(pipeline::ActionSpan exec, Tracking* tracking);
+  void PutMarkAndLabel(const Tracking& tracking);
   void PutHelper(const pipeline::ConntrackAction& ct);
   void PutTimeout(const pipeline::ConntrackAction& ct);
 

@@ -64,13 +64,15 @@ void Walk::DoConntrack(const Action& action) {
   now_.state.NeedHeaders();
   const std::optional<uint16_t> zone = ZoneOf(ct);
   if (!zone || !CommitNow()) return;
+  Tracking tracking{.zone = *zone, .translates = ct.Has(Flag::kNat), .values = {}, .bits = {}};
+  ReadMarkAndLabel(action.nested(), &tracking);
   {
     auto nest = out_->actions.Nest(OVS_ACTION_ATTR_CT);
     if (ct.Has(Flag::kCommit))
       out_->actions.Append(ct.Has(Flag::kForce) ? OVS_CT_ATTR_FORCE_COMMIT : OVS_CT_ATTR_COMMIT,
                            {});
     if (view_->kernel.ct_zones) AppendNumber(OVS_CT_ATTR_ZONE, *zone, &out_->actions);
-    PutMarkAndLabel(action.nested());
+    PutMarkAndLabel(tracking);
     PutHelper(ct);
     PutTimeout(ct);
     if (ct.Has(Flag::kNat)) AppendNat(ct, &out_->actions);
@@ -80,7 +82,7 @@ void Walk::DoConntrack(const Action& action) {
     state.table = ct.table;
     state.carries_out_set = true;
     state.shows_conntrack = true;
-    Recirculate(std::move(state));
+    Recirculate(std::move(state), Why::kConntrack, &tracking);
   }
   if (ct.Has(Flag::kNat)) now_.state.TranslatedByConntrack();
   now_.hides_conntrack = true;
@@ -97,8 +99,7 @@ std::optional<uint16_t> Walk::ZoneOf(const ConntrackAction& ct) {
   return std::nullopt;
 }
 
-void Walk::PutMarkAndLabel(pipeline::ActionSpan exec) {
-  Fields values, bits;
+void Walk::ReadMarkAndLabel(pipeline::ActionSpan exec, Tracking* tracking) {
   for (const Action action : exec) {
     const FieldRow* row = nullptr;
     absl::uint128 value = 0, mask = 0;
@@ -116,9 +117,13 @@ void Walk::PutMarkAndLabel(pipeline::ActionSpan exec) {
       value = SetFieldValue(action);
       mask = SetFieldMask(action);
     }
-    SetField(*row, (GetField(values, *row) & ~mask) | (value & mask), &values);
-    SetField(*row, GetField(bits, *row) | mask, &bits);
+    SetField(*row, (GetField(tracking->values, *row) & ~mask) | (value & mask), &tracking->values);
+    SetField(*row, GetField(tracking->bits, *row) | mask, &tracking->bits);
   }
+}
+
+void Walk::PutMarkAndLabel(const Tracking& tracking) {
+  const Fields &values = tracking.values, &bits = tracking.bits;
   if (bits.ct_mark.wire() != 0) {
     const uint32_t mark[] = {values.ct_mark.host(), bits.ct_mark.host()};
     out_->actions.Append(OVS_CT_ATTR_MARK, base::AsBytes(mark));

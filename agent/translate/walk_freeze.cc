@@ -59,7 +59,7 @@ void Walk::DoRest(const std::vector<Rest>& lists) {
       continue;
     }
     if (!going()) return;
-    if (!rest.actions.empty()) Note("what was left of a list of actions:");
+    if (!rest.actions.empty()) Note(Observer::kRest);
     origin_ = rest.origin;
     goto_.reset();
     Do(rest.actions.span());
@@ -116,6 +116,7 @@ void Walk::FreezeIfBrokenOff() {
   }
   if (!CommitNow()) return;
   if (check_) return Fork();
+  const Why why = hash_ ? Why::kHash : Why::kHeaders;
   if (hash_) {
     out_->actions.Append(
         OVS_ACTION_ATTR_HASH,
@@ -126,7 +127,7 @@ void Walk::FreezeIfBrokenOff() {
   state.table = std::exchange(search_, std::nullopt);
   state.search_port = std::exchange(search_port_, std::nullopt);
   state.rest = std::exchange(rest_, {});
-  Recirculate(std::move(state));
+  Recirculate(std::move(state), why);
   if (going()) going_ = Going::kEnd;
 }
 
@@ -166,9 +167,10 @@ FrozenState Walk::Freeze() {
 
 // The packet as the datapath has it now goes on where the state says; a copy of it, if actions
 // follow.
-void Walk::Recirculate(FrozenState state) {
+void Walk::Recirculate(FrozenState state, Why why, const Tracking* tracking) {
   if (state.depth > kMaxRecirculations) {
     Note("too many recirculations behind each other");
+    TellOfRecirculation(nullptr, why, tracking);
     return Fail(Verdict::kDropRecircLoop);
   }
   if (now_.state.HasTagsOutOfSight()) {
@@ -181,9 +183,22 @@ void Walk::Recirculate(FrozenState state) {
     Note("there is no room for another state of recirculation");
     return Fail(Verdict::kDropRecircFull);
   }
+  TellOfRecirculation(made.get(), why, tracking);
   out_->actions.Recirculate(made->id);
   if (out_->verdict == Verdict::kDropRules) out_->verdict = Verdict::kForward;
   out_->recirculations.push_back(std::move(made));
+}
+
+void Walk::TellOfRecirculation(const FrozenState* state, Why why, const Tracking* tracking) {
+  if (view_->observer == nullptr) return;
+  view_->observer->OnRecirculation({.why = why,
+                                    .index = out_->recirculations.size(),
+                                    .state = state,
+                                    .packet = now_.state.now(),
+                                    .hides_headers = now_.state.rebuilds_headers(),
+                                    .origin = origin_,
+                                    .tracking = tracking},
+                                   depth_);
 }
 
 }  // namespace sluice::translate

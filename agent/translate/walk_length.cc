@@ -66,7 +66,7 @@ void Walk::TakeBranch(const CheckPktLargerAction& check, bool larger,
     if (!CommitNow()) return;
     FrozenState state = Freeze();
     state.rest = rest;
-    return Recirculate(std::move(state));
+    return Recirculate(std::move(state), Why::kLength);
   }
   DoRest(rest);
   if (now_.set_waits) DoSet();

@@ -125,6 +125,7 @@ void Forwarder::Process(const ovs::Upcall& upcall, const Ticket& ticket) {
   if (!Open(upcall, &view, &key)) return;
   Decide(key, /*slow_path=*/false, view);
   CounterOf(translation_.verdict).Add();
+  if (translation_.verdict == Verdict::kDropRecircLoop) view->datapath->bridge->loops().Note(key);
   if (translation_.verdict == Verdict::kHeartbeat) return AnswerHeartbeat(upcall, *view);
   const bool slow_path = translation_.verdict == Verdict::kSlowPath;
   if (!slow_path) {

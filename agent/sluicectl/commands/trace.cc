@@ -12,6 +12,8 @@ namespace {
 struct TraceOptions {
   v1::TraceRequest request;
   std::string packets;
+  std::vector<std::string> ct_next;
+  std::vector<uint32_t> dp_hash;
 };
 
 // Prints the trace of one packet, under its place in a file.
@@ -24,7 +26,9 @@ bool TraceOne(Session* session, const v1::TraceRequest& request, const std::stri
   return true;
 }
 
-int Trace(Session* session, const TraceOptions& options) {
+int Trace(Session* session, TraceOptions options) {
+  options.request.mutable_ct_next()->Add(options.ct_next.begin(), options.ct_next.end());
+  options.request.mutable_dp_hash()->Add(options.dp_hash.begin(), options.dp_hash.end());
   if (options.packets.empty()) return TraceOne(session, options.request, "") ? 0 : kRefused;
   bool refused = false;
   const absl::Status status = pcap::ForEachPacket(
@@ -54,9 +58,29 @@ void AddTrace(CLI::App* app, Session* session, Chosen* chosen) {
   command->add_option("PACKET", options->packets,
                       "Its bytes: hexadecimal, pcap:FILE or pcap:FILE:N. FLOW then says only what "
                       "they do not carry: in_port=eth0");
+  command
+      ->add_option("--ct-next", options->ct_next,
+                   "What ct() finds, as trk,est: one for each time that the packet comes back from "
+                   "it; of more, trk,new")
+      ->type_name("STATE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--dp-hash", options->dp_hash,
+                   "The hash that the datapath works out for a group, likewise; of more, 1")
+      ->type_name("HASH")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--inner", *options->request.mutable_inner(),
+                   "What a popped label hid, where there is no PACKET: tcp,nw_dst=10.0.0.1; "
+                   "otherwise zeros")
+      ->type_name("FLOW");
   command->footer(
+      "A packet is followed wherever the datapath looks at it again: behind ct(table=N), behind a "
+      "label,\n"
+      "and for a group's hash. Nothing is changed, learned or counted.\n\n"
       "Examples:\n"
       "  sluicectl trace br0 'in_port=web,tcp,nw_dst=10.0.0.1,tp_dst=80'\n"
+      "  sluicectl trace br0 in_port=web,tcp,tp_dst=80 --ct-next trk,new --ct-next trk,est,rpl\n"
       "  sluicectl trace br0 in_port=web 0a00000000020a00000000010806...\n"
       "  sluicectl trace br0 in_port=web pcap:strange.pcap:3");
   command->callback([=] { *chosen = [=] { return Trace(session, *options); }; });
