@@ -40,6 +40,8 @@ make_run_dir() {
 
 clean_up() {
   local status=$?
+  # A child that is killed before bash has put its own traps in place runs ours.
+  ((BASHPID == $$)) || exit "$status"
   trap '' INT TERM HUP
   end_guest
   ((${#helper_pids[@]})) && kill "${helper_pids[@]}" 2>/dev/null || true
